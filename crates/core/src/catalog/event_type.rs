@@ -1,0 +1,102 @@
+//! An event type: what its file says, checked.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{DataField, Wording, load};
+use crate::{EventTypeId, User, bare_address};
+
+/// A kind of thing that can happen.
+#[derive(Clone, Debug)]
+pub struct EventType {
+    /// Its name in programs, such as `restore_failure`.
+    pub id: EventTypeId,
+    /// Its name for people.
+    pub name: String,
+    /// One sentence on when it happens.
+    pub description: String,
+    /// The group that it is shown in.
+    pub category: String,
+    /// Who decides who hears of it.
+    pub layer: Layer,
+    /// Whether it is on while nothing is set.
+    pub default_enabled: bool,
+    /// The data fields that hold the user it is about; `None` when it is about no user.
+    pub notify_user: Option<UserFields>,
+    /// Hours between reminders while its condition lasts, unless set otherwise; `None` when it has none.
+    pub reminder_hours: Option<f64>,
+    /// Its data, in the order in which they are shown.
+    pub fields: Vec<DataField>,
+    /// The data fields whose values together identify the condition that it begins or ends.
+    pub condition: Vec<String>,
+    /// The event types whose conditions it ends.
+    pub resolves: Vec<EventTypeId>,
+    /// What it says.
+    pub wording: Wording,
+    /// What it says to the user it is about, when that differs.
+    pub user_wording: Option<Wording>,
+    /// An example of its data.
+    pub sample: Map<String, Value>,
+    /// Whether it comes with Fanfare.
+    pub builtin: bool,
+    /// The file that it was read from.
+    pub file: String,
+}
+
+/// Who decides who hears of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// The settings of the system layer.
+    #[default]
+    System,
+    /// The assignments of the job whose run it is.
+    Job,
+}
+
+/// The data fields that hold the user whom an event is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserFields {
+    /// The one with the name.
+    pub name: Option<String>,
+    /// The one with the e-mail address.
+    pub email: Option<String>,
+}
+
+impl EventType {
+    /// The data field of this name.
+    pub fn field(&self, name: &str) -> Option<&DataField> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The bare address of the user whom an event is about: the user's own, else the one in the data.
+    /// `None` where there is none that mail can go to.
+    pub fn user_email<'a>(&self, data: &'a Map<String, Value>, user: Option<&'a User>) -> Option<&'a str> {
+        let of_user = user.and_then(|user| user.email.as_deref()).and_then(bare_address);
+        of_user.or_else(|| {
+            let field = self.notify_user.as_ref()?.email.as_ref()?;
+            bare_address(data.get(field)?.as_str()?)
+        })
+    }
+
+    /// What identifies the condition that an event begins or ends: the value of its one condition field
+    /// as text, or of several as a JSON list. `None` when the type has no condition.
+    pub fn condition_key(&self, data: &Map<String, Value>) -> Option<String> {
+        let value = |name: &String| data.get(name).unwrap_or(&Value::Null);
+        match self.condition.as_slice() {
+            [] => None,
+            [name] => Some(match value(name) {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            }),
+            names => Some(Value::Array(names.iter().map(|name| value(name).clone()).collect()).to_string()),
+        }
+    }
+
+    /// Checks that a wording asks only for data of this type: the key where it does not, and why.
+    /// The templates in it are checked by the crate that renders them.
+    pub fn check_wording(&self, wording: &Wording) -> Result<(), (String, String)> {
+        load::check_wording(wording, &self.fields)
+    }
+}

@@ -1,0 +1,46 @@
+//! The words of Fanfare as types, and every decision that needs no I/O.
+//!
+//! An [`Event`] happens, [`plan()`] decides who must hear of it, a [`Notification`] is what they are
+//! told, and a [`Channel`] is how it reaches them. This crate never reads a clock, draws a random
+//! number, opens a socket or touches a database: such facts are arguments.
+#![doc = include_str!("../README.md")]
+
+mod address;
+pub mod catalog;
+mod channel;
+mod conceal;
+mod config;
+mod event;
+mod fault;
+mod http_channel;
+mod id;
+mod job;
+mod notification;
+mod plan;
+mod retry;
+mod secret;
+mod settings;
+mod user;
+
+pub use address::{AddressPolicy, Refusal};
+pub use catalog::{Catalog, CatalogError, EventType};
+pub use channel::{
+    Attempt, AttemptInfo, Channel, ErrorKind, Receipt, Recipients, SendError, Transport, TransportError,
+};
+pub use config::{BuildError, ChannelConfig, Kind, Registry, keep_secrets, merge_patch};
+pub use event::{Condition, ConditionState, Event, JobRef};
+pub use fault::{Fault, escape_pointer};
+pub use http_channel::{Http, HttpChannel, parse_retry_after, verdict};
+pub use id::{ChannelId, DeliveryId, EventId, EventTypeId, JobId};
+pub use job::{Assignment, Outcome, RunCondition};
+pub use notification::{Color, Field, Notification, Status};
+pub use plan::{ChannelInfo, Channels, Facts, Plan, Skip, SkipReason, Target, TargetReason, plan};
+pub use retry::{Decision, RetryPolicy};
+pub use secret::{MissingVariable, NoVariables, PLACEHOLDER, Secret, SecretUrl, Variables};
+pub use settings::{EventSettings, NotificationSettings, NotifyUser, check_settings};
+pub use user::{User, bare_address};
+
+/// Cuts a time to whole milliseconds, the resolution in which every time is kept.
+pub fn whole_millis(time: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}

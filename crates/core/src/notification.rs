@@ -1,0 +1,116 @@
+//! What an event says, before any channel gives it a form.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What an event says: plain text, the same for every channel.
+///
+/// Nothing in it is markup; each channel escapes it for its own syntax.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// One line.
+    pub title: String,
+    /// A sentence or a few lines; may be empty.
+    pub message: String,
+    /// Named facts, in the order in which they are shown.
+    pub fields: Vec<Field>,
+    /// Whether this is good news.
+    pub status: Status,
+    /// The accent.
+    pub color: Color,
+    /// A word that stands beside the title, such as `Recovered`.
+    pub badge: Option<String>,
+    /// Where to read more: an `http` or `https` address.
+    pub link: Option<String>,
+    /// When the event occurred.
+    pub time: Timestamp,
+}
+
+/// A named fact of a [`Notification`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The label.
+    pub name: String,
+    /// The fact; may be empty.
+    pub value: String,
+    /// Whether it may share a line with its neighbours.
+    pub inline: bool,
+}
+
+/// Whether a notification is good news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Something went well.
+    Success,
+    /// Something happened.
+    Info,
+    /// Something needs a look.
+    Warning,
+    /// Something went wrong.
+    Failure,
+}
+
+impl Status {
+    /// Whether this counts as success; raised priority and mentions follow its absence.
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Success | Self::Info)
+    }
+
+    /// The word as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// A colour in sRGB, written `#rrggbb`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Color {
+    /// Red, 0 to 255.
+    pub r: u8,
+    /// Green, 0 to 255.
+    pub g: u8,
+    /// Blue, 0 to 255.
+    pub b: u8,
+}
+
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:02x}{:02x}{:02x}", self.r, self.g, self.b)
+    }
+}
+
+/// A colour that is not written `#rrggbb`.
+#[derive(Debug, thiserror::Error)]
+#[error("a colour is written #rrggbb, such as #22c55e")]
+pub struct ColorError;
+
+impl FromStr for Color {
+    type Err = ColorError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix('#').filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()));
+        let value = digits.and_then(|d| u32::from_str_radix(d, 16).ok()).ok_or(ColorError)?;
+        let [_, r, g, b] = value.to_be_bytes();
+        Ok(Self { r, g, b })
+    }
+}
+
+impl Serialize for Color {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Color {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
