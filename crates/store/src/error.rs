@@ -1,0 +1,36 @@
+//! What can go wrong between us and the database.
+
+use sea_orm::DbErr;
+
+use crate::keyring::KeyringError;
+
+/// What went wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or is gone.
+    #[error("the database failed: {0}")]
+    Database(#[from] DbErr),
+    /// Another row has this name already.
+    #[error("the name {0:?} is taken")]
+    NameTaken(String),
+    /// A secret could not be decrypted, or the key is not this database's.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// A stored document cannot be read.
+    #[error("the stored {what} cannot be read: {detail}")]
+    Corrupt {
+        /// Which document.
+        what: &'static str,
+        /// Why.
+        detail: String,
+    },
+    /// The address of the database is not one we know.
+    #[error("the database URL needs to start with sqlite: or postgres://")]
+    Url,
+}
+
+impl StoreError {
+    pub(crate) fn corrupt(what: &'static str, detail: impl ToString) -> Self {
+        Self::Corrupt { what, detail: detail.to_string() }
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading the ledger: events and deliveries, newest first.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use uuid::Uuid;
+
+use crate::{
+    AttemptRow, DeliveryRow, DeliveryState, EventRow, Store, StoreError,
+    commit::ACCEPTED,
+    entity::{attempt, counter, delivery, event},
+};
+
+/// A stretch of a list: what came before `before`, at most `limit` of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The id where the page before ended; `None` for the first page.
+    pub before: Option<Uuid>,
+    /// How many rows at the most.
+    pub limit: u64,
+}
+
+/// Which deliveries a list shows; every criterion that is set must hold.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// Where they stand.
+    pub state: Option<DeliveryState>,
+    /// Through which channel.
+    pub channel_id: Option<Uuid>,
+    /// Of which event type.
+    pub event_type: Option<String>,
+    /// Of which job's runs.
+    pub job_id: Option<Uuid>,
+    /// Of which event.
+    pub event_id: Option<Uuid>,
+    /// Tests only, or all but tests.
+    pub test: Option<bool>,
+}
+
+impl Store {
+    /// Events, newest first.
+    pub async fn events(&self, page: Page) -> Result<Vec<EventRow>, StoreError> {
+        let mut query = event::Entity::find().order_by_desc(event::Column::Id).limit(page.limit);
+        if let Some(before) = page.before {
+            query = query.filter(event::Column::Id.lt(before));
+        }
+        Ok(query.all(&self.reader).await?)
+    }
+
+    /// One event.
+    pub async fn event(&self, id: Uuid) -> Result<Option<EventRow>, StoreError> {
+        Ok(event::Entity::find_by_id(id).one(&self.reader).await?)
+    }
+
+    /// Deliveries, newest first.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, page: Page) -> Result<Vec<DeliveryRow>, StoreError> {
+        let mut query = delivery::Entity::find().order_by_desc(delivery::Column::Id).limit(page.limit);
+        if let Some(before) = page.before {
+            query = query.filter(delivery::Column::Id.lt(before));
+        }
+        if let Some(state) = filter.state {
+            // Written out, because a partial index serves no bound value.
+            query = query.filter(Expr::cust(format!("state = {}", state.number())));
+        }
+        if let Some(channel_id) = filter.channel_id {
+            query = query.filter(delivery::Column::ChannelId.eq(channel_id));
+        }
+        if let Some(event_type) = &filter.event_type {
+            query = query.filter(delivery::Column::EventType.eq(event_type.as_str()));
+        }
+        if let Some(job_id) = filter.job_id {
+            query = query.filter(delivery::Column::JobId.eq(job_id));
+        }
+        if let Some(event_id) = filter.event_id {
+            query = query.filter(delivery::Column::EventId.eq(event_id));
+        }
+        if let Some(test) = filter.test {
+            query = query.filter(delivery::Column::Test.eq(test));
+        }
+        Ok(query.all(&self.reader).await?)
+    }
+
+    /// All deliveries of these events, oldest first.
+    pub async fn deliveries_of(&self, events: Vec<Uuid>) -> Result<Vec<DeliveryRow>, StoreError> {
+        let query = delivery::Entity::find().filter(delivery::Column::EventId.is_in(events));
+        Ok(query.order_by_asc(delivery::Column::Id).all(&self.reader).await?)
+    }
+
+    /// One delivery.
+    pub async fn delivery(&self, id: Uuid) -> Result<Option<DeliveryRow>, StoreError> {
+        Ok(delivery::Entity::find_by_id(id).one(&self.reader).await?)
+    }
+
+    /// The failed attempts of a delivery, oldest first.
+    pub async fn failed_attempts(&self, delivery_id: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
+        let query = attempt::Entity::find().filter(attempt::Column::DeliveryId.eq(delivery_id));
+        Ok(query.order_by_asc(attempt::Column::Id).all(&self.reader).await?)
+    }
+
+    /// How many deliveries were accepted, and how many stand in each state. Tests do not count.
+    /// At every moment the states add up to what was accepted.
+    pub async fn counters(&self) -> Result<(i64, BTreeMap<&'static str, i64>), StoreError> {
+        let rows = counter::Entity::find().all(&self.reader).await?;
+        let accepted = rows.iter().find(|row| row.state == ACCEPTED).map_or(0, |row| row.value);
+        let value =
+            |state: DeliveryState| rows.iter().find(|row| row.state == state.number()).map_or(0, |row| row.value);
+        Ok((accepted, DeliveryState::ALL.into_iter().map(|state| (state.as_str(), value(state))).collect()))
+    }
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod commit;
+mod config;
+mod entity;
+mod error;
+mod keyring;
+mod ledger;
+mod migration;
+mod open;
+mod queue;
+mod state;
+
+pub use commit::{Attempted, Commit, KnownKey, NewEvent, NewKey, Next};
+pub use config::{ChannelRow, JobRow, LastRun};
+pub use entity::{attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow};
+pub use error::StoreError;
+pub use keyring::{Keyring, KeyringError};
+pub use ledger::{DeliveryFilter, Page};
+pub use open::{Store, StoreOptions};
+pub use queue::{Claimed, Waiting};
+pub use state::DeliveryState;

@@ -1,0 +1,143 @@
+//! Opening the database: connections, migrations, and whose deliveries are whose.
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, TransactionTrait,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use sea_orm_migration::MigratorTrait;
+
+use crate::{
+    Keyring, KeyringError, StoreError,
+    entity::{meta, node},
+    migration::Migrator,
+};
+
+/// Where the database is, and what secrets in it are encrypted with.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// The keys.
+    pub keyring: Keyring,
+}
+
+impl StoreOptions {
+    /// SQLite in this file.
+    pub fn sqlite(file: impl Into<PathBuf>, keyring: Keyring) -> Self {
+        Self { url: format!("sqlite:{}", file.into().display()), keyring }
+    }
+}
+
+/// The database. Cheap to clone.
+///
+/// On SQLite there is one connection that writes and several that read; a write waits for the one before.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) writer: DatabaseConnection,
+    pub(crate) reader: DatabaseConnection,
+    pub(crate) keyring: Keyring,
+    /// This start of this node, which owns the deliveries it has in memory.
+    pub(crate) owner: i64,
+}
+
+/// Statements whose text depends on the number of rows come in powers of two; all of them fit in here.
+const STATEMENTS: usize = 256;
+
+impl Store {
+    /// Connects, brings the tables up to date and registers this start of the node.
+    ///
+    /// The caller makes sure that no other process works on the same SQLite file; whatever an earlier start
+    /// had in memory is taken back at once. Fails where the key is not the one the database was written with.
+    pub async fn open(options: &StoreOptions, now: Timestamp) -> Result<Self, StoreError> {
+        let (writer, reader) = connect(&options.url).await?;
+        Migrator::up(&writer, None).await?;
+        check_key(&writer, &options.keyring).await?;
+        let mut store = Self { writer, reader, keyring: options.keyring.clone(), owner: 0 };
+        store.owner = store.register(now).await?;
+        Ok(store)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.reader.execute_unprepared("SELECT 1").await.map(drop)?)
+    }
+
+    /// Ends all connections; on SQLite the write-ahead log is merged into the file.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.reader.close().await?;
+        Ok(self.writer.close().await?)
+    }
+
+    async fn register(&self, now: Timestamp) -> Result<i64, StoreError> {
+        let tx = self.writer.begin().await?;
+        if tx.get_database_backend() == DbBackend::Sqlite {
+            node::Entity::delete_many().exec(&tx).await?;
+            // What was in memory when the last start ended may have been sent.
+            tx.execute_unprepared(
+                "UPDATE fanfare_deliveries SET owner = NULL, possibly_duplicate = TRUE WHERE state = 0 AND owner > 0",
+            )
+            .await?;
+        }
+        let now = now.as_millisecond();
+        let row = node::ActiveModel { started_at: Set(now), seen_at: Set(now), ..Default::default() };
+        let row = node::Entity::insert(row).exec(&tx).await?;
+        tx.commit().await?;
+        Ok(row.last_insert_id)
+    }
+}
+
+async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), StoreError> {
+    let base = |url: &str| {
+        let mut options = ConnectOptions::new(url);
+        options.sqlx_logging(false).test_before_acquire(false).acquire_timeout(Duration::from_secs(10));
+        options
+    };
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let file = file.trim_start_matches("//").to_owned();
+        let sqlite = move |connections| {
+            let file = file.clone();
+            let mut options = base("sqlite::memory:");
+            options.min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(move |sqlite| {
+                sqlite
+                    .filename(&file)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(5))
+                    .foreign_keys(true)
+                    .statement_cache_capacity(STATEMENTS)
+            });
+            options
+        };
+        let writer = Database::connect(sqlite(1)).await?;
+        Ok((writer, Database::connect(sqlite(4)).await?))
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let mut options = base(url);
+        options
+            .max_connections(8)
+            .test_before_acquire(true)
+            .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS));
+        let pool = Database::connect(options).await?;
+        Ok((pool.clone(), pool))
+    } else {
+        Err(StoreError::Url)
+    }
+}
+
+/// Remembers the fingerprint of the first key that the database was written with, and insists on it.
+async fn check_key(db: &DatabaseConnection, keyring: &Keyring) -> Result<(), StoreError> {
+    const NAME: &str = "key_fingerprint";
+    match meta::Entity::find_by_id(NAME).one(db).await? {
+        Some(row) if keyring.has(&row.value) => Ok(()),
+        Some(_) => Err(KeyringError::WrongKey.into()),
+        None => {
+            let row = meta::ActiveModel { name: Set(NAME.into()), value: Set(keyring.fingerprint()) };
+            meta::Entity::insert(row).exec_without_returning(db).await?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The pending deliveries that no node has in memory, and what moves them.
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
+    sea_query::Expr,
+};
+use uuid::Uuid;
+
+use crate::{
+    DeliveryRow, DeliveryState, EventRow, Store, StoreError,
+    commit::{change_counters, immediate},
+    entity::{delivery, event},
+};
+
+/// A delivery that this node has taken, with the event it tells of.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The delivery.
+    pub delivery: DeliveryRow,
+    /// Its event.
+    pub event: EventRow,
+}
+
+/// What waits for one channel in the database.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Waiting {
+    /// The channel.
+    pub channel_id: Uuid,
+    /// When the first of it is due, in milliseconds since 1970.
+    pub due_at: i64,
+}
+
+impl Store {
+    /// What waits in the database, by channel.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        let sql = "SELECT channel_id, MIN(due_at) AS due_at FROM fanfare_deliveries \
+                   WHERE state = 0 AND owner IS NULL GROUP BY channel_id";
+        let statement = Statement::from_string(self.backend(), sql);
+        Ok(Waiting::find_by_statement(statement).all(&self.writer).await?)
+    }
+
+    /// When the first delivery that waits for this channel is due.
+    pub async fn next_due(&self, channel_id: Uuid) -> Result<Option<i64>, StoreError> {
+        #[derive(FromQueryResult)]
+        struct Due {
+            due_at: Option<i64>,
+        }
+        let sql = format!(
+            "SELECT MIN(due_at) AS due_at FROM fanfare_deliveries \
+             WHERE state = 0 AND owner IS NULL AND channel_id = {}",
+            self.mark(1)
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [Value::from(channel_id)]);
+        Ok(Due::find_by_statement(statement).one(&self.writer).await?.and_then(|row| row.due_at))
+    }
+
+    /// Takes up to `limit` due deliveries of a channel for this node, oldest first.
+    pub async fn claim(&self, channel_id: Uuid, limit: u64, now: i64) -> Result<Vec<Claimed>, StoreError> {
+        let lock = if self.backend() == DbBackend::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "UPDATE fanfare_deliveries SET owner = {} WHERE id IN (SELECT id FROM fanfare_deliveries \
+             WHERE state = 0 AND owner IS NULL AND channel_id = {} AND due_at <= {} \
+             ORDER BY due_at, id LIMIT {limit}{lock}) RETURNING *",
+            self.owner,
+            self.mark(1),
+            self.mark(2),
+        );
+        let values = [Value::from(channel_id), Value::from(now)];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let mut deliveries = DeliveryRow::find_by_statement(statement).all(&self.writer).await?;
+        deliveries.sort_by_key(|row| (row.due_at, row.id));
+        let ids: std::collections::BTreeSet<Uuid> = deliveries.iter().map(|row| row.event_id).collect();
+        let events = event::Entity::find().filter(event::Column::Id.is_in(ids)).all(&self.writer).await?;
+        let events: std::collections::HashMap<_, _> = events.into_iter().map(|row| (row.id, row)).collect();
+        let with_event =
+            |delivery: DeliveryRow| events.get(&delivery.event_id).cloned().map(|event| Claimed { delivery, event });
+        Ok(deliveries.into_iter().filter_map(with_event).collect())
+    }
+
+    /// Gives deliveries that this node has in memory back to the database, due at once.
+    pub async fn release(&self, ids: Vec<Uuid>) -> Result<(), StoreError> {
+        for ids in crate::commit::powers_of_two(ids) {
+            delivery::Entity::update_many()
+                .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
+                .filter(Expr::cust("state = 0"))
+                .filter(delivery::Column::Owner.eq(self.owner))
+                .filter(delivery::Column::Id.is_in(ids))
+                .exec(&self.writer)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Holds what is pending for a channel that is being disabled, but for what is in flight.
+    pub async fn hold(&self, channel_id: Uuid, in_flight: Vec<Uuid>, now: i64) -> Result<u64, StoreError> {
+        self.shift(DeliveryState::Pending, DeliveryState::Held, channel_id, in_flight, |update| {
+            update
+                .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
+                .col_expr(delivery::Column::DueAt, Expr::value(Option::<i64>::None))
+                .col_expr(delivery::Column::HeldAt, Expr::value(now))
+        })
+        .await
+    }
+
+    /// Makes what was held for a channel pending again, due at once. Its life goes on where it stopped.
+    pub async fn unhold(&self, channel_id: Uuid, now: i64) -> Result<u64, StoreError> {
+        self.shift(DeliveryState::Held, DeliveryState::Pending, channel_id, Vec::new(), |update| {
+            update
+                .col_expr(delivery::Column::DueAt, Expr::value(now))
+                .col_expr(delivery::Column::ExpiresAt, Expr::cust(format!("expires_at + {now} - held_at")))
+                .col_expr(delivery::Column::HeldAt, Expr::value(Option::<i64>::None))
+        })
+        .await
+    }
+
+    /// Makes one dead or pending delivery due at once, with a new life until `expires_at`.
+    /// False where it stands in another state or an attempt is being made.
+    pub async fn revive(&self, id: Uuid, now: i64, expires_at: i64) -> Result<bool, StoreError> {
+        let tx = immediate(&self.writer).await?;
+        let update = |state: DeliveryState| {
+            delivery::Entity::update_many()
+                .col_expr(delivery::Column::State, Expr::value(DeliveryState::Pending.number()))
+                .col_expr(delivery::Column::DueAt, Expr::value(now))
+                .col_expr(delivery::Column::ExpiresAt, Expr::value(expires_at))
+                .filter(delivery::Column::Id.eq(id))
+                .filter(delivery::Column::Owner.is_null())
+                .filter(delivery::Column::Test.eq(false))
+                .filter(Expr::cust(format!("state = {}", state.number())))
+        };
+        let was_dead = update(DeliveryState::Dead).exec(&tx).await?.rows_affected;
+        let was_pending = if was_dead == 0 { update(DeliveryState::Pending).exec(&tx).await?.rows_affected } else { 0 };
+        if was_dead > 0 {
+            let mut change = [0; DeliveryState::ALL.len()];
+            change[DeliveryState::Dead as usize] = -1;
+            change[DeliveryState::Pending as usize] = 1;
+            change_counters(&tx, 0, change).await?;
+        }
+        tx.commit().await?;
+        Ok(was_dead + was_pending > 0)
+    }
+
+    async fn shift(
+        &self,
+        from: DeliveryState,
+        to: DeliveryState,
+        channel_id: Uuid,
+        except: Vec<Uuid>,
+        set: impl FnOnce(sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity>,
+    ) -> Result<u64, StoreError> {
+        let tx = immediate(&self.writer).await?;
+        let moved = shift(&tx, from, to, channel_id, except, set).await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    fn mark(&self, number: usize) -> String {
+        if self.backend() == DbBackend::Postgres { format!("${number}") } else { "?".into() }
+    }
+}
+
+/// Moves a channel's deliveries from one state to another, with the counters.
+pub(crate) async fn shift(
+    tx: &impl ConnectionTrait,
+    from: DeliveryState,
+    to: DeliveryState,
+    channel_id: Uuid,
+    except: Vec<Uuid>,
+    set: impl FnOnce(sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity>,
+) -> Result<u64, StoreError> {
+    // The state stands in the text, because a partial index serves no bound value.
+    let update = delivery::Entity::update_many()
+        .col_expr(delivery::Column::State, Expr::value(to.number()))
+        .filter(Expr::cust(format!("state = {}", from.number())))
+        .filter(delivery::Column::ChannelId.eq(channel_id))
+        .filter(delivery::Column::Id.is_not_in(except));
+    let moved = set(update).exec(tx).await?.rows_affected;
+    let mut change = [0; DeliveryState::ALL.len()];
+    let by = i64::try_from(moved).unwrap_or(i64::MAX);
+    change[from as usize] -= by;
+    change[to as usize] += by;
+    change_counters(tx, 0, change).await?;
+    Ok(moved)
+}
