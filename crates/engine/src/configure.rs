@@ -1,0 +1,346 @@
+//! Changing the configuration: each change is checked against the whole, written, and in force when it is answered.
+
+use std::sync::PoisonError;
+
+use fanfare_core::{
+    Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, check_settings, merge_patch,
+};
+use fanfare_store::{ChannelRow, JobRow, StoreError};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::{
+    ChannelPatch, ChannelView, ConfigureError, Engine, Health, JobSpec, JobView, LaneSettings, NewChannel,
+    snapshot::{ChannelEntry, Snapshot},
+    writer::{Change, Write},
+};
+
+/// A name is a line for people.
+const LONGEST_NAME: usize = 200;
+
+impl Engine {
+    /// All channels, oldest first.
+    pub fn channels(&self) -> Vec<ChannelView> {
+        self.inner.current.get().channels.iter().map(|entry| self.view(entry)).collect()
+    }
+
+    /// One channel.
+    pub fn channel(&self, id: ChannelId) -> Option<ChannelView> {
+        self.inner.current.get().channels.entry(id).map(|entry| self.view(entry))
+    }
+
+    /// Makes a channel.
+    pub async fn create_channel(&self, new: NewChannel) -> Result<ChannelView, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let kind = self.kind(&new.kind)?;
+        let mut faults = check_name(&new.name);
+        faults.extend(check_config(kind, &new.config));
+        faults.extend(check_lane(&new.delivery));
+        refuse(faults)?;
+        let now = self.inner.outside.clock.now().as_millisecond();
+        let id = Uuid::now_v7();
+        let row = ChannelRow {
+            id,
+            name: new.name.trim().to_owned(),
+            kind: new.kind,
+            config: new.config,
+            enabled: new.enabled,
+            delivery: lane_document(new.delivery),
+            created_at: now,
+            updated_at: now,
+        };
+        self.change(Change::PutChannel(row)).await?;
+        self.channel(id.into()).ok_or(ConfigureError::NotFound("channel"))
+    }
+
+    /// Changes a channel, unless `expected` says that it is not as the caller believes.
+    pub async fn update_channel(
+        &self,
+        id: ChannelId,
+        patch: ChannelPatch,
+        expected: Option<&(dyn Fn(&ChannelView) -> bool + Sync)>,
+    ) -> Result<ChannelView, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let snapshot = self.inner.current.get();
+        let entry = snapshot.channels.entry(id).ok_or(ConfigureError::NotFound("channel"))?;
+        if expected.is_some_and(|is_expected| !is_expected(&self.view(entry))) {
+            return Err(ConfigureError::Changed);
+        }
+        let kind = self.kind(&entry.row.kind)?;
+        let mut row = entry.row.clone();
+        let mut faults = Vec::new();
+        if let Some(name) = patch.name {
+            faults.extend(check_name(&name));
+            row.name = name.trim().to_owned();
+        }
+        if let Some(config) = patch.config {
+            match kind.change(&row.config, &config) {
+                Ok(changed) => row.config = changed,
+                Err(found) => faults.extend(found.into_iter().map(|fault| fault.under("/config"))),
+            }
+            faults.extend(check_config(kind, &row.config));
+        }
+        if let Some(delivery) = patch.delivery {
+            merge_patch(&mut row.delivery, &delivery);
+            match serde_json::from_value::<LaneSettings>(row.delivery.clone()) {
+                Ok(lane) => faults.extend(check_lane(&lane)),
+                Err(error) => faults.push(Fault::new("/delivery", error.to_string())),
+            }
+        }
+        refuse(faults)?;
+        row.enabled = patch.enabled.unwrap_or(row.enabled);
+        row.updated_at = self.later(row.updated_at);
+        self.change(Change::PutChannel(row)).await?;
+        self.channel(id).ok_or(ConfigureError::NotFound("channel"))
+    }
+
+    /// Deletes a channel. One that is used is deleted only with `force`, and then everywhere; what waits for it
+    /// is suppressed.
+    pub async fn delete_channel(&self, id: ChannelId, force: bool) -> Result<(), ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let snapshot = self.inner.current.get();
+        if snapshot.channels.entry(id).is_none() {
+            return Err(ConfigureError::NotFound("channel"));
+        }
+        let uses = snapshot.uses_of(id);
+        if !uses.is_empty() && !force {
+            return Err(ConfigureError::InUse(uses));
+        }
+        let settings = snapshot.settings.clone().without(id);
+        let settings = (settings != snapshot.settings).then(|| settings_document(&settings));
+        let used = snapshot.jobs.iter().filter(|job| job.notifications.iter().any(|a| a.channel_id == id));
+        let jobs = used
+            .map(|job| {
+                let mut job = job.clone();
+                job.notifications.retain(|assignment| assignment.channel_id != id);
+                job.updated_at = self.later(job.updated_at);
+                job
+            })
+            .collect();
+        self.change(Change::DeleteChannel { id, settings, jobs }).await
+    }
+
+    /// The system layer's settings: what differs from the catalog's defaults.
+    pub fn settings(&self) -> NotificationSettings {
+        self.inner.current.get().settings.clone()
+    }
+
+    /// Replaces the system layer's settings, unless they are not what the caller believes.
+    pub async fn replace_settings(
+        &self,
+        new: NotificationSettings,
+        expected: Option<&NotificationSettings>,
+    ) -> Result<NotificationSettings, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let snapshot = self.inner.current.get();
+        if expected.is_some_and(|expected| *expected != snapshot.settings) {
+            return Err(ConfigureError::Changed);
+        }
+        refuse(check_settings(&new, &snapshot.settings, &self.inner.catalog, &snapshot.channels))?;
+        self.change(Change::PutSettings(settings_document(&new))).await?;
+        Ok(self.settings())
+    }
+
+    /// All jobs, oldest first.
+    pub async fn jobs(&self) -> Result<Vec<JobView>, ConfigureError> {
+        Ok(self.inner.store.jobs().await?.into_iter().map(job_view).collect())
+    }
+
+    /// One job.
+    pub async fn job(&self, id: JobId) -> Result<Option<JobView>, ConfigureError> {
+        Ok(self.inner.store.job(id.0).await?.map(job_view))
+    }
+
+    /// Makes a job.
+    pub async fn create_job(&self, spec: JobSpec) -> Result<JobView, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let now = self.inner.outside.clock.now().as_millisecond();
+        let row = JobRow {
+            id: Uuid::now_v7(),
+            name: String::new(),
+            notifications: Vec::new(),
+            expect_every_s: None,
+            grace_s: None,
+            wording: None,
+            ping_key: ping_key(),
+            last_run: None,
+            created_at: now,
+            updated_at: now,
+        };
+        self.put_job(with_spec(row, spec)).await
+    }
+
+    /// Replaces what a job is made of.
+    pub async fn update_job(&self, id: JobId, spec: JobSpec) -> Result<JobView, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let mut row = self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
+        row.updated_at = self.later(row.updated_at);
+        self.put_job(with_spec(row, spec)).await
+    }
+
+    /// Gives a job a new check-in key; the old one ends.
+    pub async fn rotate_ping_key(&self, id: JobId) -> Result<JobView, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let mut row = self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
+        row.ping_key = ping_key();
+        row.updated_at = self.later(row.updated_at);
+        self.put_job(row).await
+    }
+
+    /// Deletes a job. What its runs told stays in the ledger.
+    pub async fn delete_job(&self, id: JobId) -> Result<(), ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
+        self.change(Change::DeleteJob(id.0)).await
+    }
+
+    async fn put_job(&self, row: JobRow) -> Result<JobView, ConfigureError> {
+        refuse(check_job(&row, &self.inner.current.get()))?;
+        let id = row.id;
+        match self.change(Change::PutJob(row)).await {
+            Err(ConfigureError::Store(StoreError::NameTaken(name))) => return Err(ConfigureError::NameTaken(name)),
+            result => result?,
+        }
+        self.job(id.into()).await?.ok_or(ConfigureError::NotFound("job"))
+    }
+
+    async fn change(&self, change: Change) -> Result<(), ConfigureError> {
+        let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
+        let (answer, done) = oneshot::channel();
+        self.inner.writer.send(Write::Change(change, answer)).map_err(|_| stopping())?;
+        Ok(done.await.map_err(|_| stopping())??)
+    }
+
+    fn kind(&self, name: &str) -> Result<&Kind, ConfigureError> {
+        let kind = self.inner.registry.get(name);
+        kind.map_err(|error| ConfigureError::Invalid(vec![Fault::new("/kind", error.to_string())]))
+    }
+
+    /// The time of a change: later than the change before, so that a time names one version.
+    fn later(&self, before: i64) -> i64 {
+        self.inner.outside.clock.now().as_millisecond().max(before + 1)
+    }
+
+    fn view(&self, entry: &ChannelEntry) -> ChannelView {
+        let row = &entry.row;
+        let shown = self.inner.registry.get(&row.kind).ok().and_then(|kind| kind.redact(&row.config).ok());
+        ChannelView {
+            id: entry.info.id,
+            name: row.name.clone(),
+            kind: row.kind.clone(),
+            config: shown.unwrap_or_else(|| Value::Object(Default::default())),
+            enabled: row.enabled,
+            delivery: entry.lane,
+            health: self.health(entry.info.id),
+            created_at: time(row.created_at),
+            updated_at: time(row.updated_at),
+        }
+    }
+
+    fn health(&self, id: ChannelId) -> Health {
+        let book = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = book.get(&id).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner).shown.clone());
+        lane.unwrap_or_default()
+    }
+}
+
+fn refuse(faults: Vec<Fault>) -> Result<(), ConfigureError> {
+    if faults.is_empty() { Ok(()) } else { Err(ConfigureError::Invalid(faults)) }
+}
+
+fn check_name(name: &str) -> Vec<Fault> {
+    let detail = match name.trim() {
+        "" => "a name must not be empty".to_owned(),
+        name if name.chars().count() > LONGEST_NAME => format!("a name has {LONGEST_NAME} characters at the most"),
+        name if name.chars().any(char::is_control) => "a name must not hold line breaks or control characters".into(),
+        _ => return Vec::new(),
+    };
+    vec![Fault::new("/name", detail)]
+}
+
+fn check_config(kind: &Kind, config: &Value) -> Vec<Fault> {
+    let faults = kind.build(config).err().unwrap_or_default();
+    faults.into_iter().map(|fault| fault.under("/config")).collect()
+}
+
+fn check_lane(lane: &LaneSettings) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if lane.concurrency.is_some_and(|n| !(1..=256).contains(&n)) {
+        faults.push(Fault::new("/delivery/concurrency", "this is a number from 1 to 256"));
+    }
+    if lane.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0 && rate <= 100_000.0)) {
+        faults.push(Fault::new("/delivery/rate", "this is a number of deliveries a second, more than 0"));
+    }
+    if lane.burst.is_some_and(|burst| !(1..=100_000).contains(&burst)) {
+        faults.push(Fault::new("/delivery/burst", "this is a number from 1 to 100000"));
+    }
+    faults
+}
+
+fn check_job(row: &JobRow, snapshot: &Snapshot) -> Vec<Fault> {
+    let mut faults = check_name(&row.name);
+    if row.name.parse::<Uuid>().is_ok() {
+        faults.push(Fault::new("/name", "a name must not look like an id"));
+    }
+    let missing = |assignment: &Assignment| snapshot.channels.get(assignment.channel_id).is_none();
+    for (i, assignment) in row.notifications.iter().enumerate().filter(|(_, assignment)| missing(assignment)) {
+        let detail = format!("there is no channel {}", assignment.channel_id);
+        faults.push(Fault::new(format!("/notifications/{i}/channel_id"), detail));
+    }
+    if row.expect_every_s.is_some_and(|every| every < 1) {
+        faults.push(Fault::new("/expect_every_s", "this is a number of seconds, 1 or more"));
+    }
+    if row.expect_every_s.is_none() && row.grace_s.is_some() {
+        faults.push(Fault::new("/grace_s", "this needs expect_every_s beside it"));
+    }
+    faults
+}
+
+fn with_spec(row: JobRow, spec: JobSpec) -> JobRow {
+    JobRow {
+        name: spec.name.trim().to_owned(),
+        notifications: spec.notifications,
+        expect_every_s: spec.expect_every_s.map(i64::from),
+        grace_s: spec.grace_s.map(i64::from),
+        wording: spec.wording,
+        ..row
+    }
+}
+
+/// 122 random bits, as check-in URLs have them.
+fn ping_key() -> String {
+    Uuid::from_u128(rand::random()).to_string()
+}
+
+fn job_view(row: JobRow) -> JobView {
+    let seconds = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+    let expected = row.last_run.as_ref().zip(row.expect_every_s);
+    JobView {
+        id: row.id.into(),
+        name: row.name,
+        notifications: row.notifications,
+        expect_every_s: seconds(row.expect_every_s),
+        grace_s: seconds(row.grace_s),
+        wording: row.wording,
+        ping_key: row.ping_key,
+        next_expected_at: expected
+            .and_then(|(run, every)| run.at.checked_add(jiff::SignedDuration::from_secs(every)).ok()),
+        last_run: row.last_run,
+        created_at: time(row.created_at),
+        updated_at: time(row.updated_at),
+    }
+}
+
+fn lane_document(lane: LaneSettings) -> Value {
+    serde_json::to_value(lane).unwrap_or_default()
+}
+
+fn settings_document(settings: &NotificationSettings) -> Value {
+    serde_json::to_value(settings).unwrap_or_default()
+}
+
+pub(crate) fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or_default()
+}

@@ -1,0 +1,253 @@
+//! The engine as its users see it: a handle that can be cloned.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use fanfare_core::{AttemptInfo, Catalog, DeliveryId, EventId, Registry, RetryPolicy, Transport, Variables};
+use fanfare_store::{Store, StoreError};
+use fanfare_template::Renderer;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{
+    AcceptError, Accepted, Clock, Explanation, Idempotency, Random, Run, Submission, SystemClock, SystemRandom,
+    intake::{Intake, Prepared},
+    send::{Outside, payload},
+    snapshot::{Current, Snapshot},
+    writer::{Acceptance, HealthBook, Write, Writer, words_for},
+};
+
+/// Events that may wait for the writer at once; more wait before they are planned.
+const WAITING: usize = 8_192;
+
+/// The parts that an engine is made of.
+#[derive(Debug)]
+pub struct EngineParts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// The event types.
+    pub catalog: Catalog,
+    /// The kinds of channel.
+    pub registry: Registry,
+    /// The way out for HTTP.
+    pub transport: Arc<dyn Transport>,
+    /// Where channels' references to variables are looked up.
+    pub variables: Arc<dyn Variables>,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+impl EngineParts {
+    /// These parts, with the machine's clock and randomness and the documented retry schedule.
+    pub fn new(
+        store: Store,
+        catalog: Catalog,
+        registry: Registry,
+        transport: Arc<dyn Transport>,
+        variables: Arc<dyn Variables>,
+    ) -> Self {
+        Self {
+            store,
+            catalog,
+            registry,
+            transport,
+            variables,
+            retry: RetryPolicy::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+/// Accepts events, delivers them, and shows what became of them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) catalog: Catalog,
+    pub(crate) registry: Registry,
+    pub(crate) renderer: Renderer,
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) current: Arc<Current>,
+    pub(crate) health: HealthBook,
+    pub(crate) writer: mpsc::UnboundedSender<Write>,
+    /// Held while a change of the configuration is checked and written.
+    pub(crate) configuring: tokio::sync::Mutex<()>,
+    room: Semaphore,
+    stopping: AtomicBool,
+}
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The catalog's wording is wrong.
+    #[error(transparent)]
+    Template(#[from] fanfare_template::TemplateError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Starts the engine: what an earlier start left pending is taken up at once.
+    pub async fn start(parts: EngineParts) -> Result<Self, EngineError> {
+        let renderer = Renderer::new(&parts.catalog)?;
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let outside = Arc::new(Outside {
+            clock: parts.clock,
+            random: parts.random,
+            transport: parts.transport,
+            variables: parts.variables,
+            retry: parts.retry,
+        });
+        let current = Arc::new(Current::default());
+        let health = HealthBook::default();
+        let mut writer = Writer {
+            store: parts.store.clone(),
+            registry: parts.registry.clone(),
+            current: current.clone(),
+            outside: outside.clone(),
+            health: health.clone(),
+            sender: sender.clone(),
+            lanes: HashMap::new(),
+            unrecorded: Vec::new(),
+        };
+        writer.recover().await?;
+        tokio::spawn(writer.run(inbox));
+        let inner = Inner {
+            store: parts.store,
+            catalog: parts.catalog,
+            registry: parts.registry,
+            renderer,
+            outside,
+            current,
+            health,
+            writer: sender,
+            configuring: tokio::sync::Mutex::new(()),
+            room: Semaphore::new(WAITING),
+            stopping: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The event types.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    /// The kinds of channel.
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Accepts an event. When this returns, the event and its deliveries are on disk.
+    pub async fn accept(&self, submission: Submission, key: Option<Idempotency>) -> Result<Accepted, AcceptError> {
+        self.store_prepared(key, |intake| intake.submission(submission)).await
+    }
+
+    /// Accepts a run of a job, named by id or name.
+    pub async fn report_run(&self, job: &str, run: Run, key: Option<Idempotency>) -> Result<Accepted, AcceptError> {
+        self.store_prepared(key, |intake| intake.run(find_job(intake.snapshot, job)?, run)).await
+    }
+
+    /// Who would hear of an event, and what they would be told. Nothing is stored or sent.
+    pub fn explain(&self, submission: Submission) -> Result<Explanation, AcceptError> {
+        self.explain_prepared(|intake| intake.submission(submission))
+    }
+
+    /// Who would hear of a run, and what they would be told. Nothing is stored or sent.
+    pub fn explain_run(&self, job: &str, run: Run) -> Result<Explanation, AcceptError> {
+        self.explain_prepared(|intake| intake.run(find_job(intake.snapshot, job)?, run))
+    }
+
+    /// Whether events can be accepted: the database answers, and the engine is not stopping.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.store.ping().await
+    }
+
+    /// How many deliveries were accepted, and how many stand in each state. The states add up to what was accepted.
+    pub async fn counters(&self) -> Result<(i64, BTreeMap<&'static str, i64>), StoreError> {
+        self.inner.store.counters().await
+    }
+
+    /// Accepts nothing more, finishes what is under way (for as long as `patience` at the most), and closes the
+    /// database. What was not begun goes out after the next start.
+    pub async fn stop(&self, patience: Duration) {
+        self.inner.stopping.store(true, Ordering::Release);
+        let (answer, stopped) = oneshot::channel();
+        if self.inner.writer.send(Write::Stop(patience, answer)).is_ok() {
+            let _ = stopped.await;
+        }
+        if let Err(error) = self.inner.store.clone().close().await {
+            tracing::warn!(%error, "the database could not be closed");
+        }
+    }
+
+    async fn store_prepared(
+        &self,
+        key: Option<Idempotency>,
+        prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
+    ) -> Result<Accepted, AcceptError> {
+        let stopping = || AcceptError::Unavailable("Fanfare is stopping; try again in a moment".into());
+        if self.inner.stopping.load(Ordering::Acquire) {
+            return Err(stopping());
+        }
+        let _room = self.inner.room.acquire().await.map_err(|_| stopping())?;
+        let prepared = prepare(&self.intake(&self.inner.current.get()))?;
+        let (answer, accepted) = oneshot::channel();
+        let acceptance = Acceptance { prepared, key, answer };
+        self.inner.writer.send(Write::Accept(Box::new(acceptance))).map_err(|_| stopping())?;
+        accepted.await.map_err(|_| stopping())?
+    }
+
+    pub(crate) fn intake<'a>(&'a self, snapshot: &'a Snapshot) -> Intake<'a> {
+        Intake {
+            catalog: &self.inner.catalog,
+            renderer: &self.inner.renderer,
+            snapshot,
+            id: EventId(Uuid::now_v7()),
+            now: self.inner.outside.clock.now(),
+        }
+    }
+
+    fn explain_prepared(
+        &self,
+        prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
+    ) -> Result<Explanation, AcceptError> {
+        let snapshot = self.inner.current.get();
+        let prepared = prepare(&self.intake(&snapshot))?;
+        let info = AttemptInfo {
+            delivery_id: DeliveryId(Uuid::now_v7()),
+            event_id: prepared.event.id,
+            event_type: prepared.event.event_type.clone(),
+            at: self.inner.outside.clock.now(),
+            variables: &*self.inner.outside.variables,
+        };
+        let targets = prepared.plan.targets.iter();
+        let payloads = targets.filter_map(|target| {
+            let entry = snapshot.channels.entry(target.channel_id)?;
+            let words = words_for(target, &prepared.notification, prepared.user_notification.as_ref());
+            Some((target.channel_id, payload(entry, words, &info)))
+        });
+        let payloads = payloads.collect();
+        Ok(Explanation { plan: prepared.plan, notification: (*prepared.notification).clone(), payloads })
+    }
+}
+
+fn find_job<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a fanfare_store::JobRow, AcceptError> {
+    snapshot.job(name).ok_or_else(|| AcceptError::NoJob(name.to_owned()))
+}

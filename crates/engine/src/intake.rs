@@ -1,0 +1,145 @@
+//! From a submission to everything that will be written: validate, plan, render. Nothing here waits.
+
+use std::sync::Arc;
+
+use fanfare_core::{
+    Assignment, Catalog, Event, EventId, EventType, Facts, Fault, JobRef, Notification, Plan, Recipients,
+    catalog::Layer, plan, whole_millis,
+};
+use fanfare_store::{JobRow, LastRun};
+use fanfare_template::Renderer;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{AcceptError, Run, Submission, snapshot::Snapshot};
+
+/// An event that may be accepted, with its plan and its words.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) event: Event,
+    pub(crate) plan: Plan,
+    pub(crate) notification: Arc<Notification>,
+    /// What the user is told, where the plan tells one directly.
+    pub(crate) user_notification: Option<Arc<Notification>>,
+    pub(crate) last_run: Option<LastRun>,
+}
+
+/// What intake works with.
+#[derive(Debug)]
+pub(crate) struct Intake<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) renderer: &'a Renderer,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) id: EventId,
+    pub(crate) now: Timestamp,
+}
+
+impl Intake<'_> {
+    /// Prepares an event of the system layer.
+    pub(crate) fn submission(&self, submission: Submission) -> Result<Prepared, AcceptError> {
+        let event_type = self.catalog.get(&submission.event_type).ok_or_else(|| {
+            let detail = format!("there is no event type {:?}; GET /event-types lists them", submission.event_type);
+            AcceptError::Invalid(vec![Fault::new("/type", detail)])
+        })?;
+        if event_type.layer == Layer::Job {
+            let detail = format!("{} tells of a job's run: report the run to /jobs/{{id}}/runs", event_type.id);
+            return Err(AcceptError::Invalid(vec![Fault::new("/type", detail)]));
+        }
+        if submission.condition.as_ref().is_some_and(|condition| condition.key.trim().is_empty()) {
+            let fault = Fault::new("/condition/key", "this names what lasts, and must not be empty");
+            return Err(AcceptError::Invalid(vec![fault]));
+        }
+        let data = event_type.check(submission.data, submission.user.as_ref()).map_err(AcceptError::Invalid)?;
+        let event = Event {
+            id: self.id,
+            event_type: event_type.id.clone(),
+            data,
+            user: submission.user,
+            job: None,
+            condition: submission.condition,
+            occurred_at: whole_millis(submission.occurred_at.unwrap_or(self.now)),
+        };
+        self.prepare(event_type, event, &[])
+    }
+
+    /// Prepares the event that tells of a job's run.
+    pub(crate) fn run(&self, job: &JobRow, run: Run) -> Result<Prepared, AcceptError> {
+        let event_type = self.catalog.get(run.outcome.event_type()).ok_or_else(|| {
+            AcceptError::Unavailable(format!("the catalog has no event type {}", run.outcome.event_type()))
+        })?;
+        let ended = whole_millis(run.occurred_at.unwrap_or(self.now));
+        let duration_ms = match (run.duration_ms, run.started_at) {
+            (Some(duration), _) => Some(duration),
+            (None, Some(started)) => {
+                let lasted = ended.as_millisecond() - started.as_millisecond();
+                let detail = "the run began after it ended: started_at must not be later than occurred_at";
+                let fault = || AcceptError::Invalid(vec![Fault::new("/started_at", detail)]);
+                Some(u64::try_from(lasted).map_err(|_| fault())?)
+            }
+            (None, None) => None,
+        };
+        let last_run = LastRun {
+            event_id: self.id.0,
+            outcome: run.outcome,
+            at: ended,
+            duration_ms,
+            size_bytes: run.size_bytes,
+            error: run.error.clone(),
+        };
+        let mut data = Map::new();
+        let members: [(&str, Option<Value>); 5] = [
+            ("job_name", Some(job.name.as_str().into())),
+            ("source_name", run.source.map(Value::from)),
+            ("duration_ms", duration_ms.map(Value::from)),
+            ("size_bytes", run.size_bytes.map(Value::from)),
+            ("error", run.error.map(Value::from)),
+        ];
+        data.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let event = Event {
+            id: self.id,
+            event_type: event_type.id.clone(),
+            data: event_type.check(data, None).map_err(|faults| AcceptError::Invalid(without_data(faults)))?,
+            user: None,
+            job: Some(JobRef { id: job.id.into(), name: job.name.clone() }),
+            condition: None,
+            occurred_at: ended,
+        };
+        let prepared = self.prepare(event_type, event, &job.notifications)?;
+        Ok(Prepared { last_run: Some(last_run), ..prepared })
+    }
+
+    fn prepare(
+        &self,
+        event_type: &EventType,
+        event: Event,
+        assignments: &[Assignment],
+    ) -> Result<Prepared, AcceptError> {
+        let plan = plan(&Facts {
+            event_type,
+            settings: &self.snapshot.settings,
+            channels: &self.snapshot.channels,
+            assignments,
+            user_address: event_type.user_email(&event.data, event.user.as_ref()),
+        });
+        let unsayable = |error: fanfare_template::RenderError| {
+            AcceptError::Invalid(vec![Fault::new("/data", format!("this cannot be put into words: {error}"))])
+        };
+        let notification = self.renderer.render(event_type, &event.data, event.occurred_at).map_err(unsayable)?;
+        let tells_user = plan.targets.iter().any(|target| matches!(target.recipients, Recipients::Only(_)));
+        let user_notification = tells_user
+            .then(|| self.renderer.render_user(event_type, &event.data, event.occurred_at))
+            .transpose()
+            .map_err(unsayable)?
+            .map(Arc::new);
+        Ok(Prepared { event, plan, notification: Arc::new(notification), user_notification, last_run: None })
+    }
+}
+
+/// A run's members stand at the top of the document that reports it.
+fn without_data(faults: Vec<Fault>) -> Vec<Fault> {
+    let place = |fault: Fault| {
+        let pointer = fault.pointer.strip_prefix("/data").unwrap_or(&fault.pointer).replace("/source_name", "/source");
+        Fault { pointer, ..fault }
+    };
+    faults.into_iter().map(place).collect()
+}

@@ -1,0 +1,247 @@
+//! What the ledger shows: events with their plan, deliveries with their attempts.
+
+use std::sync::Arc;
+
+use fanfare_core::{AttemptInfo, ChannelId, DeliveryId, EventId, EventTypeId, JobId, Notification};
+use fanfare_store::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, EventRow, Page, StoreError};
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::{ConfigureError, Engine, EventView, configure::time, send::payload, writer::Write};
+
+/// A delivery as a list shows it.
+#[derive(Clone, Debug)]
+pub struct DeliveryView {
+    /// Its identity.
+    pub id: DeliveryId,
+    /// The event that it tells of.
+    pub event_id: EventId,
+    /// That event's type.
+    pub event_type: EventTypeId,
+    /// The job whose run it tells of.
+    pub job_id: Option<JobId>,
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// Its name at that moment.
+    pub channel_name: String,
+    /// Its kind.
+    pub kind: String,
+    /// `channel`, or `user:ADDRESS`.
+    pub target: String,
+    /// Why this target.
+    pub reason: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// The notification's title.
+    pub title: String,
+    /// How many attempts were made; one that a rate limit turned away does not count.
+    pub attempts: u32,
+    /// When the next attempt is made.
+    pub next_attempt_at: Option<Timestamp>,
+    /// What the latest failed attempt said.
+    pub last_error: Option<String>,
+    /// Whether an attempt ended without an answer, so that it may have arrived twice.
+    pub possibly_duplicate: bool,
+    /// Whether it was a test.
+    pub test: bool,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it was delivered.
+    pub delivered_at: Option<Timestamp>,
+}
+
+/// A delivery with everything that is known of it.
+#[derive(Clone, Debug)]
+pub struct DeliveryDetail {
+    /// As a list shows it.
+    pub view: DeliveryView,
+    /// What it says.
+    pub notification: Notification,
+    /// What went out, or would go out; absent where it cannot be told any more.
+    pub payload: Option<String>,
+    /// `None` where the payload was kept; otherwise it was built again, and this says whether the channel's
+    /// configuration has changed since.
+    pub rebuilt: Option<bool>,
+    /// Every attempt, oldest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub struct AttemptView {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// The status that was answered.
+    pub status: Option<u16>,
+    /// `delivered`, or the kind of failure.
+    pub outcome: String,
+    /// The other side's words, or what went wrong.
+    pub detail: String,
+}
+
+/// The part of an event's row that is kept as a document.
+#[derive(Deserialize)]
+struct EventDocument {
+    data: serde_json::Map<String, serde_json::Value>,
+    user: Option<fanfare_core::User>,
+    condition: Option<fanfare_core::Condition>,
+}
+
+impl Engine {
+    /// Events, newest first, also those that nobody was told of.
+    pub async fn events(&self, page: Page) -> Result<Vec<EventView>, StoreError> {
+        self.inner.store.events(page).await?.into_iter().map(event_view).collect()
+    }
+
+    /// One event and its deliveries.
+    pub async fn event(&self, id: EventId) -> Result<Option<(EventView, Vec<DeliveryView>)>, StoreError> {
+        let Some(row) = self.inner.store.event(id.0).await? else { return Ok(None) };
+        let deliveries = self.inner.store.deliveries_of(vec![id.0]).await?;
+        Ok(Some((event_view(row)?, deliveries.into_iter().map(delivery_view).collect())))
+    }
+
+    /// Deliveries, newest first.
+    pub async fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Result<Vec<DeliveryView>, StoreError> {
+        Ok(self.inner.store.deliveries(&filter, page).await?.into_iter().map(delivery_view).collect())
+    }
+
+    /// One delivery with its notification, payload and attempts.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryDetail>, StoreError> {
+        let Some(row) = self.inner.store.delivery(id.0).await? else { return Ok(None) };
+        let event = self.inner.store.event(row.event_id).await?;
+        let event = event.ok_or(StoreError::Corrupt { what: "delivery", detail: "its event is missing".into() })?;
+        let own = event.user_notification.filter(|_| row.target.starts_with("user:"));
+        let notification: Notification = read("notification", own.as_deref().unwrap_or(&event.notification))?;
+        let failed = self.inner.store.failed_attempts(id.0).await?;
+        let kept = failed.iter().rev().find_map(|attempt| attempt.payload.clone());
+        let (payload, rebuilt) = match kept {
+            Some(kept) => (Some(kept), None),
+            None => self.rebuild(&row, &notification),
+        };
+        let attempts = attempts(&row, failed);
+        Ok(Some(DeliveryDetail { view: delivery_view(row), notification, payload, rebuilt, attempts }))
+    }
+
+    /// Tries a dead or pending delivery again at once.
+    pub async fn retry(&self, id: DeliveryId) -> Result<(), ConfigureError> {
+        let row = self.inner.store.delivery(id.0).await?.ok_or(ConfigureError::NotFound("delivery"))?;
+        if row.test {
+            return Err(ConfigureError::Conflict("a test is not tried again: test once more".into()));
+        }
+        match row.state {
+            DeliveryState::Dead | DeliveryState::Pending => {}
+            state => return Err(ConfigureError::Conflict(format!("a delivery that is {state} is not tried again"))),
+        }
+        // A pending one that cannot be moved is in a lane's memory: its attempt is next, or under way.
+        self.revive(&row).await.map(drop)
+    }
+
+    /// Tries all deliveries that the filter names again at once; says how many that were.
+    pub async fn retry_many(&self, filter: DeliveryFilter) -> Result<u64, ConfigureError> {
+        let mut page = Page { before: None, limit: 500 };
+        let mut retried = 0;
+        loop {
+            let rows = self.inner.store.deliveries(&filter, page).await?;
+            let Some(last) = rows.last() else { return Ok(retried) };
+            page.before = Some(last.id);
+            let again = |row: &&DeliveryRow| matches!(row.state, DeliveryState::Dead | DeliveryState::Pending);
+            for row in rows.iter().filter(|row| !row.test).filter(again) {
+                retried += u64::from(self.revive(row).await?);
+            }
+        }
+    }
+
+    async fn revive(&self, row: &DeliveryRow) -> Result<bool, ConfigureError> {
+        let channel = ChannelId(row.channel_id);
+        if self.inner.current.get().channels.entry(channel).is_none() {
+            return Err(ConfigureError::Conflict("its channel has been deleted".into()));
+        }
+        let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
+        let (answer, done) = oneshot::channel();
+        self.inner.writer.send(Write::Retry(row.id, channel, answer)).map_err(|_| stopping())?;
+        Ok(done.await.map_err(|_| stopping())??)
+    }
+
+    /// What goes out for a delivery with the channel's present configuration, and whether that has changed since
+    /// the latest attempt.
+    fn rebuild(&self, row: &DeliveryRow, notification: &Notification) -> (Option<String>, Option<bool>) {
+        let snapshot = self.inner.current.get();
+        let Some(entry) = snapshot.channels.entry(row.channel_id.into()) else { return (None, Some(true)) };
+        let at = row.last_attempt_at.unwrap_or(row.created_at);
+        let info = AttemptInfo {
+            delivery_id: row.id.into(),
+            event_id: row.event_id.into(),
+            event_type: EventTypeId::from(row.event_type.as_str()),
+            at: time(at),
+            variables: &*self.inner.outside.variables,
+        };
+        (payload(&Arc::clone(entry), notification, &info).ok(), Some(entry.row.updated_at > at))
+    }
+}
+
+pub(crate) fn delivery_view(row: DeliveryRow) -> DeliveryView {
+    let failed = row.last_outcome.as_deref().is_some_and(|outcome| outcome != "delivered");
+    let suppressed = row.state == DeliveryState::Suppressed;
+    DeliveryView {
+        id: row.id.into(),
+        event_id: row.event_id.into(),
+        event_type: row.event_type.into(),
+        job_id: row.job_id.map(Into::into),
+        channel_id: row.channel_id.into(),
+        channel_name: row.channel_name,
+        kind: row.kind,
+        target: row.target,
+        reason: row.reason,
+        state: row.state,
+        title: row.title,
+        attempts: u32::try_from(row.attempts).unwrap_or(0),
+        next_attempt_at: row.due_at.filter(|_| row.state == DeliveryState::Pending).map(time),
+        last_error: row.last_detail.filter(|_| failed || suppressed),
+        possibly_duplicate: row.possibly_duplicate,
+        test: row.test,
+        created_at: time(row.created_at),
+        delivered_at: row.delivered_at.map(time),
+    }
+}
+
+/// The failed attempts, and the one that got through, which stands in the delivery's own row.
+fn attempts(row: &DeliveryRow, failed: Vec<AttemptRow>) -> Vec<AttemptView> {
+    let view = |at, duration, status: Option<i32>, outcome, detail| AttemptView {
+        at: time(at),
+        duration_ms: u64::try_from(duration).unwrap_or(0),
+        status: status.and_then(|status| u16::try_from(status).ok()),
+        outcome,
+        detail,
+    };
+    let mut attempts: Vec<_> =
+        failed.into_iter().map(|a| view(a.at, a.duration_ms, a.status, a.outcome, a.detail)).collect();
+    if let (Some("delivered"), Some(at)) = (row.last_outcome.as_deref(), row.last_attempt_at) {
+        let detail = row.last_detail.clone().unwrap_or_default();
+        attempts.push(view(at, row.last_duration_ms.unwrap_or(0), row.last_status, "delivered".into(), detail));
+    }
+    attempts
+}
+
+fn event_view(row: EventRow) -> Result<EventView, StoreError> {
+    let document: EventDocument = read("event", &row.event)?;
+    Ok(EventView {
+        id: row.id.into(),
+        event_type: row.event_type.into(),
+        job_id: row.job_id.map(Into::into),
+        test: row.test,
+        occurred_at: time(row.occurred_at),
+        created_at: time(row.created_at),
+        data: document.data,
+        user: document.user,
+        condition: document.condition,
+        notification: read("notification", &row.notification)?,
+        plan: read("plan", &row.plan)?,
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what, detail: error.to_string() })
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod configure;
+mod engine;
+mod intake;
+mod lane;
+mod ledger;
+mod send;
+mod snapshot;
+mod test_send;
+mod types;
+mod writer;
+
+pub use clock::{Clock, Random, SystemClock, SystemRandom};
+pub use engine::{Engine, EngineError, EngineParts};
+pub use fanfare_store::{DeliveryFilter, DeliveryState, LastRun, Page, StoreError};
+pub use ledger::{AttemptView, DeliveryDetail, DeliveryView};
+pub use types::*;

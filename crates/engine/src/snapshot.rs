@@ -1,0 +1,122 @@
+//! The configuration as one immutable value, swapped whole when something changes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+
+use fanfare_core::{Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, NotificationSettings, Registry};
+use fanfare_store::{ChannelRow, JobRow, Store, StoreError};
+
+use crate::LaneSettings;
+
+/// The name of the settings document.
+pub(crate) const NOTIFICATIONS: &str = "notifications";
+
+/// Everything that intake and lanes need to know of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) settings: NotificationSettings,
+    pub(crate) channels: ChannelTable,
+    pub(crate) jobs: Vec<JobRow>,
+}
+
+/// The channels, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(crate) struct ChannelTable {
+    list: Vec<Arc<ChannelEntry>>,
+    by_id: HashMap<ChannelId, Arc<ChannelEntry>>,
+}
+
+/// A channel that is ready to send.
+#[derive(Debug)]
+pub(crate) struct ChannelEntry {
+    pub(crate) info: ChannelInfo,
+    pub(crate) row: ChannelRow,
+    pub(crate) lane: LaneSettings,
+    /// The adapter; or why there is none, for a configuration that was written for another version.
+    pub(crate) channel: Result<Arc<dyn Channel>, String>,
+}
+
+impl Channels for ChannelTable {
+    fn get(&self, id: ChannelId) -> Option<&ChannelInfo> {
+        self.by_id.get(&id).map(|entry| &entry.info)
+    }
+}
+
+impl ChannelTable {
+    pub(crate) fn entry(&self, id: ChannelId) -> Option<&Arc<ChannelEntry>> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<ChannelEntry>> {
+        self.list.iter()
+    }
+}
+
+impl Snapshot {
+    /// Reads the whole configuration. Channels that have not changed are taken over from `before`.
+    pub(crate) async fn load(store: &Store, registry: &Registry, before: &Self) -> Result<Self, StoreError> {
+        let settings = store.document(NOTIFICATIONS).await?.unwrap_or_default();
+        let mut channels = ChannelTable::default();
+        for row in store.channels().await? {
+            let known = before.channels.entry(row.id.into()).filter(|entry| entry.row == row);
+            let entry = known.cloned().unwrap_or_else(|| Arc::new(entry(registry, row)));
+            channels.by_id.insert(entry.info.id, entry.clone());
+            channels.list.push(entry);
+        }
+        Ok(Self { settings, channels, jobs: store.jobs().await? })
+    }
+
+    /// The job of this id or name.
+    pub(crate) fn job(&self, name: &str) -> Option<&JobRow> {
+        let id = name.parse::<JobId>().ok();
+        self.jobs.iter().find(|job| id.is_some_and(|id| id.0 == job.id) || job.name == name)
+    }
+
+    /// Where a channel is used, in words for a person.
+    pub(crate) fn uses_of(&self, channel: ChannelId) -> Vec<String> {
+        let settings = self.settings.uses_of(channel).into_iter().map(|place| match place.split('/').nth(2) {
+            Some(event_type) => format!("the channels of the event type {event_type}"),
+            None => "the global channels".to_owned(),
+        });
+        let jobs = self.jobs.iter().filter(|job| job.notifications.iter().any(|a| a.channel_id == channel));
+        settings.chain(jobs.map(|job| format!("the job {:?}", job.name))).collect()
+    }
+}
+
+fn entry(registry: &Registry, row: ChannelRow) -> ChannelEntry {
+    let kind = registry.get(&row.kind);
+    let accepts_recipient = kind.as_ref().is_ok_and(|kind| kind.accepts_recipient);
+    let (channel, recipients) = match kind {
+        Ok(kind) => (kind.build(&row.config).map_err(|faults| words(&faults)), kind.recipients(&row.config).ok()),
+        Err(error) => (Err(error.to_string()), None),
+    };
+    let info = ChannelInfo {
+        id: row.id.into(),
+        name: row.name.clone(),
+        kind: row.kind.clone(),
+        enabled: row.enabled,
+        recipients: recipients.filter(|_| accepts_recipient),
+    };
+    let lane = serde_json::from_value(row.delivery.clone()).unwrap_or_default();
+    ChannelEntry { info, row, lane, channel }
+}
+
+fn words(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The snapshot of the moment, for many readers.
+#[derive(Debug, Default)]
+pub(crate) struct Current(RwLock<Arc<Snapshot>>);
+
+impl Current {
+    pub(crate) fn get(&self) -> Arc<Snapshot> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, snapshot: Snapshot) {
+        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(snapshot);
+    }
+}

@@ -1,0 +1,308 @@
+//! Tests of channels and event types: sent at once, through the same rendering and channel code as everything
+//! else, but not through the queue. They stand in the ledger as tests and do not count.
+
+use std::sync::Arc;
+
+use fanfare_core::{
+    AttemptInfo, ChannelId, DeliveryId, Event, EventId, EventType, EventTypeId, Facts, Field, Notification, Recipients,
+    SendError, Skip, SkipReason, Status, Target, TargetReason, User, bare_address, plan,
+};
+use fanfare_store::{AttemptRow, DeliveryRow, DeliveryState, EventRow, NewEvent};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::{
+    ConfigureError, Engine, EventTest, TestResult,
+    send::{call, payload},
+    snapshot::{ChannelEntry, Snapshot},
+    writer::{Write, document, event_document, recipients_text, words_for},
+};
+
+/// What the title of every test begins with.
+const MARK: &str = "[Test] ";
+
+/// The event type that a test of a channel names; it is in no catalog.
+const CHANNEL_TEST: &str = "test";
+
+/// One message of a test, and how it went.
+struct Sent {
+    target: Target,
+    id: DeliveryId,
+    began: Timestamp,
+    result: Result<fanfare_core::Receipt, SendError>,
+    latency_ms: u64,
+    payload: Option<String>,
+}
+
+impl Engine {
+    /// Sends a sample through a channel at once. A disabled channel can be tested.
+    pub async fn test_channel(&self, id: ChannelId) -> Result<TestResult, ConfigureError> {
+        let snapshot = self.inner.current.get();
+        let entry = snapshot.channels.entry(id).ok_or(ConfigureError::NotFound("channel"))?;
+        let now = self.inner.outside.clock.now();
+        let event = Event {
+            id: EventId(Uuid::now_v7()),
+            event_type: EventTypeId::from(CHANNEL_TEST),
+            data: Default::default(),
+            user: None,
+            job: None,
+            condition: None,
+            occurred_at: now,
+        };
+        let words = Arc::new(channel_sample(entry, now));
+        let target = Target {
+            channel_id: id,
+            channel_name: entry.info.name.clone(),
+            kind: entry.info.kind.clone(),
+            recipients: Recipients::Configured,
+            reason: TargetReason::Override,
+            held: false,
+        };
+        let sent = self.send_test(&snapshot, &event, target.clone(), words.clone()).await;
+        let result = test_result(&sent);
+        let plan = fanfare_core::Plan { targets: vec![target], skips: Vec::new() };
+        self.keep_test(&event, &plan, &words, None, vec![sent]).await?;
+        Ok(result)
+    }
+
+    /// Sends a sample of an event type to everybody who would hear of it, whether it is on or off. The user is
+    /// `user_email`; without it, a target that would be the user reports so.
+    pub async fn test_event(&self, event_type: &str, user_email: Option<&str>) -> Result<EventTest, ConfigureError> {
+        let snapshot = self.inner.current.get();
+        let event_type = self.inner.catalog.get(event_type).ok_or(ConfigureError::NotFound("event type"))?;
+        if event_type.layer == fanfare_core::catalog::Layer::Job {
+            let detail = "runs are told by each job's own notifications: test the job's channels instead";
+            return Err(ConfigureError::Conflict(detail.into()));
+        }
+        let event_enabled = snapshot.settings.is_enabled(event_type);
+        let (plan, event) = self.plan_test(&snapshot, event_type, user_email);
+        let unsayable = |error: fanfare_template::RenderError| ConfigureError::Conflict(error.to_string());
+        let renderer = &self.inner.renderer;
+        let words = Arc::new(marked(renderer.render(event_type, &event.data, event.occurred_at).map_err(unsayable)?));
+        let own = renderer.render_user(event_type, &event.data, event.occurred_at).map_err(unsayable)?;
+        let own = Arc::new(marked(own));
+        let unreachable = plan.skips.iter().find(|skip| skip.reason == SkipReason::UserUnreachable);
+        let targets = plan.targets.iter().cloned();
+        let sending = targets.map(|target| {
+            let words = words_for(&target, &words, Some(&own)).clone();
+            self.send_test(&snapshot, &event, target, words)
+        });
+        let sent = join_all(sending).await;
+        let mut results: Vec<_> = sent.iter().map(test_result).collect();
+        results.extend(unreachable.map(|skip| self.untold_user(&snapshot, event_type, skip)));
+        if results.is_empty() {
+            let why = plan.skips.iter().map(|skip| skip.detail.as_str()).collect::<Vec<_>>().join("; ");
+            return Err(ConfigureError::Conflict(format!("a test would reach nobody: {why}")));
+        }
+        let tells_user = sent.iter().any(|sent| matches!(sent.target.recipients, Recipients::Only(_)));
+        self.keep_test(&event, &plan, &words, tells_user.then_some(&*own), sent).await?;
+        Ok(EventTest { results, event_enabled })
+    }
+
+    /// The plan of a test: as for an event with the sample's data, were the type on.
+    fn plan_test(
+        &self,
+        snapshot: &Snapshot,
+        event_type: &Arc<EventType>,
+        user_email: Option<&str>,
+    ) -> (fanfare_core::Plan, Event) {
+        let mut settings = snapshot.settings.clone();
+        settings.events.entry(event_type.id.clone()).or_default().enabled = Some(true);
+        let user = user_email.map(|email| User { email: Some(email.to_owned()), ..User::default() });
+        let mut data = event_type.sample.clone();
+        if let (Some(fields), Some(email)) = (&event_type.notify_user, user_email)
+            && let Some(name) = &fields.email
+        {
+            data.insert(name.to_string(), email.into());
+        }
+        let mut plan = plan(&Facts {
+            event_type,
+            settings: &settings,
+            channels: &snapshot.channels,
+            assignments: &[],
+            // The sample's own address is nobody's.
+            user_address: user_email,
+        });
+        let only =
+            snapshot.settings.of(event_type).is_some_and(|own| own.notify_user == fanfare_core::NotifyUser::Only);
+        if only && plan.targets.iter().any(|target| target.reason == TargetReason::UserFallback) {
+            let detail = "only the user is told, and the test has no address for one: send {\"user\": {\"email\": …}}";
+            plan.skips.push(Skip { reason: SkipReason::UserUnreachable, channel_id: None, detail: detail.into() });
+        }
+        let event = Event {
+            id: EventId(Uuid::now_v7()),
+            event_type: event_type.id.clone(),
+            data,
+            user,
+            job: None,
+            condition: None,
+            occurred_at: fanfare_core::whole_millis(self.inner.outside.clock.now()),
+        };
+        (plan, event)
+    }
+
+    /// The result that stands for a user who could not be told.
+    fn untold_user(&self, snapshot: &Snapshot, event_type: &EventType, skip: &Skip) -> TestResult {
+        let channels = snapshot.settings.channels_of(event_type);
+        let entry = channels.iter().filter_map(|id| snapshot.channels.entry(*id)).find(|e| e.info.recipients.is_some());
+        TestResult {
+            channel_id: entry.map_or(ChannelId(Uuid::nil()), |entry| entry.info.id),
+            channel_name: entry.map(|entry| entry.info.name.clone()).unwrap_or_default(),
+            target: "user".into(),
+            ok: false,
+            detail: skip.detail.clone(),
+            latency_ms: 0,
+            blocked_network: None,
+        }
+    }
+
+    async fn send_test(&self, snapshot: &Snapshot, event: &Event, target: Target, words: Arc<Notification>) -> Sent {
+        let outside = &self.inner.outside;
+        let began = outside.clock.now();
+        let info = AttemptInfo {
+            delivery_id: DeliveryId(Uuid::now_v7()),
+            event_id: event.id,
+            event_type: event.event_type.clone(),
+            at: began,
+            variables: &*outside.variables,
+        };
+        let id = info.delivery_id;
+        let (result, payload) = match snapshot.channels.entry(target.channel_id) {
+            Some(entry) => {
+                let payload = payload(entry, &words, &info).ok();
+                (call(outside, entry, &words, &target.recipients, info).await, payload)
+            }
+            None => (Err(SendError::misconfigured("the channel has been deleted")), None),
+        };
+        let took = outside.clock.now().as_millisecond() - began.as_millisecond();
+        Sent { target, id, began, result, latency_ms: u64::try_from(took).unwrap_or(0), payload }
+    }
+
+    async fn keep_test(
+        &self,
+        event: &Event,
+        plan: &fanfare_core::Plan,
+        words: &Notification,
+        own: Option<&Notification>,
+        sent: Vec<Sent>,
+    ) -> Result<(), ConfigureError> {
+        let now = self.inner.outside.clock.now().as_millisecond();
+        let row = EventRow {
+            id: event.id.0,
+            event_type: event.event_type.to_string(),
+            job_id: None,
+            test: true,
+            occurred_at: event.occurred_at.as_millisecond(),
+            created_at: now,
+            event: event_document(event),
+            notification: document(words),
+            user_notification: own.map(document),
+            plan: document(plan),
+        };
+        let failures = sent.iter().filter_map(failed_attempt).collect();
+        let deliveries = sent.into_iter().map(|sent| test_row(sent, event, words, own)).collect();
+        let new = NewEvent { event: row, deliveries, key: None, last_run: None };
+        let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
+        let (answer, done) = oneshot::channel();
+        self.inner.writer.send(Write::Tested(Box::new(new), failures, answer)).map_err(|_| stopping())?;
+        Ok(done.await.map_err(|_| stopping())??)
+    }
+}
+
+fn channel_sample(entry: &ChannelEntry, now: Timestamp) -> Notification {
+    marked(Notification {
+        title: "Fanfare reaches this channel".into(),
+        message: format!("This is a test of the channel {:?}. Nothing has happened.", entry.info.name),
+        fields: vec![
+            Field { name: "Channel".into(), value: entry.info.name.clone(), inline: true },
+            Field { name: "Kind".into(), value: entry.info.kind.clone(), inline: true },
+        ],
+        status: Status::Info,
+        color: fanfare_core::Color { r: 0x3b, g: 0x82, b: 0xf6 },
+        badge: None,
+        link: None,
+        time: fanfare_core::whole_millis(now),
+    })
+}
+
+fn marked(mut notification: Notification) -> Notification {
+    notification.title.insert_str(0, MARK);
+    notification
+}
+
+fn test_result(sent: &Sent) -> TestResult {
+    let (detail, blocked_network) = match &sent.result {
+        Ok(receipt) => (receipt.detail.clone(), None),
+        Err(error) => match error.kind {
+            fanfare_core::ErrorKind::Misconfigured { blocked_network } => (error.detail.clone(), blocked_network),
+            _ => (error.detail.clone(), None),
+        },
+    };
+    TestResult {
+        channel_id: sent.target.channel_id,
+        channel_name: sent.target.channel_name.clone(),
+        target: sent.target.label(),
+        ok: sent.result.is_ok(),
+        detail,
+        latency_ms: sent.latency_ms,
+        blocked_network,
+    }
+}
+
+fn failed_attempt(sent: &Sent) -> Option<AttemptRow> {
+    let error = sent.result.as_ref().err()?;
+    Some(AttemptRow {
+        id: Uuid::now_v7(),
+        delivery_id: sent.id.0,
+        at: sent.began.as_millisecond(),
+        duration_ms: i64::try_from(sent.latency_ms).unwrap_or(i64::MAX),
+        status: error.status.map(i32::from),
+        outcome: error.outcome().into(),
+        detail: error.detail.clone(),
+        payload: sent.payload.clone(),
+    })
+}
+
+fn test_row(sent: Sent, event: &Event, words: &Notification, own: Option<&Notification>) -> DeliveryRow {
+    let at = sent.began.as_millisecond();
+    let duration = i64::try_from(sent.latency_ms).unwrap_or(i64::MAX);
+    let title = match (&sent.target.recipients, own) {
+        (Recipients::Only(address), Some(own)) if bare_address(address).is_some() => &own.title,
+        _ => &words.title,
+    };
+    let (status, outcome, detail) = match &sent.result {
+        Ok(receipt) => (receipt.status, "delivered", receipt.detail.clone()),
+        Err(error) => (error.status, error.outcome(), error.detail.clone()),
+    };
+    let delivered = sent.result.is_ok();
+    DeliveryRow {
+        id: sent.id.0,
+        event_id: event.id.0,
+        event_type: event.event_type.to_string(),
+        job_id: None,
+        channel_id: sent.target.channel_id.0,
+        channel_name: sent.target.channel_name.clone(),
+        kind: sent.target.kind.clone(),
+        target: sent.target.label(),
+        recipients: recipients_text(&sent.target.recipients),
+        reason: sent.target.reason.as_str().into(),
+        title: title.clone(),
+        test: true,
+        state: if delivered { DeliveryState::Delivered } else { DeliveryState::Dead },
+        attempts: 1,
+        due_at: None,
+        owner: None,
+        expires_at: at,
+        held_at: None,
+        possibly_duplicate: false,
+        created_at: at,
+        delivered_at: delivered.then_some(at + duration),
+        last_attempt_at: Some(at),
+        last_duration_ms: Some(duration),
+        last_status: status.map(i32::from),
+        last_outcome: Some(outcome.into()),
+        last_detail: Some(detail),
+    }
+}

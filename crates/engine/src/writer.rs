@@ -1,0 +1,594 @@
+//! The one task that writes: accepted events and outcomes of attempts share a transaction, and changes of the
+//! configuration stand between transactions, so that nothing is ever decided on two states at once.
+//!
+//! There is no timer: while one transaction commits, the next gathers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use fanfare_core::{ChannelId, DeliveryId, EventTypeId, Notification, Recipients, Registry, Target};
+use fanfare_store::{
+    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryRow, DeliveryState, EventRow, JobRow, KnownKey,
+    NewEvent, NewKey, Next, Store, StoreError,
+};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{
+    AcceptError, Accepted, AcceptedDelivery, Idempotency,
+    intake::Prepared,
+    lane::{CAPACITY, Lane, LaneHealth, ToLane},
+    send::{Done, Leased, Outside},
+    snapshot::{Current, NOTIFICATIONS, Snapshot},
+};
+
+/// Requests in one transaction at the most.
+const BATCH: usize = 1_024;
+
+/// How long an idempotency key counts.
+const KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long outcomes wait before they are written again after the database has failed.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+type Answer<T> = oneshot::Sender<T>;
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// Store an event and hand out its deliveries.
+    Accept(Box<Acceptance>),
+    /// Store how an attempt ended.
+    Record(Done),
+    /// Take what is due for a channel out of the database.
+    Claim(ChannelId),
+    /// Store an event whose deliveries were made already.
+    Tested(Box<NewEvent>, Vec<AttemptRow>, Answer<Result<(), StoreError>>),
+    /// Change the configuration.
+    Change(Change, Answer<Result<(), StoreError>>),
+    /// Try a delivery again at once; answers whether it could be.
+    Retry(Uuid, ChannelId, Answer<Result<bool, StoreError>>),
+    /// Finish what is under way, for as long as this at the most, and end.
+    Stop(Duration, Answer<()>),
+}
+
+/// A prepared event, and who waits for the answer.
+#[derive(Debug)]
+pub(crate) struct Acceptance {
+    pub(crate) prepared: Prepared,
+    pub(crate) key: Option<Idempotency>,
+    pub(crate) answer: Answer<Result<Accepted, AcceptError>>,
+}
+
+/// A change of the configuration that has been checked.
+#[derive(Debug)]
+pub(crate) enum Change {
+    PutChannel(ChannelRow),
+    DeleteChannel { id: ChannelId, settings: Option<serde_json::Value>, jobs: Vec<JobRow> },
+    PutJob(JobRow),
+    DeleteJob(Uuid),
+    PutSettings(serde_json::Value),
+}
+
+/// The health of every lane, for those who ask.
+pub(crate) type HealthBook = Arc<Mutex<HashMap<ChannelId, Arc<Mutex<LaneHealth>>>>>;
+
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) current: Arc<Current>,
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) health: HealthBook,
+    pub(crate) sender: mpsc::UnboundedSender<Write>,
+    pub(crate) lanes: HashMap<ChannelId, Lane>,
+    /// Outcomes that the database has not taken yet.
+    pub(crate) unrecorded: Vec<Done>,
+}
+
+impl Writer {
+    /// Loads the configuration, starts the lanes and gives them what waits in the database.
+    pub(crate) async fn recover(&mut self) -> Result<(), StoreError> {
+        self.reload().await?;
+        let now = self.outside.clock.now().as_millisecond();
+        let snapshot = self.current.get();
+        for entry in snapshot.channels.iter() {
+            if entry.info.enabled {
+                self.store.unhold(entry.info.id.0, now).await?;
+            } else {
+                self.store.hold(entry.info.id.0, Vec::new(), now).await?;
+            }
+        }
+        for waiting in self.store.waiting().await? {
+            self.wake(waiting.channel_id.into(), waiting.due_at, now);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Write>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let received = tokio::select! {
+                received = inbox.recv_many(&mut batch, BATCH) => received,
+                () = tokio::time::sleep(PATIENCE), if !self.unrecorded.is_empty() => usize::MAX,
+            };
+            if received == 0 {
+                return;
+            }
+            if let Some((patience, answer)) = self.work(&mut batch).await {
+                self.stop(inbox, patience).await;
+                let _ = answer.send(());
+                return;
+            }
+        }
+    }
+
+    /// Does all that was asked; says so if it was asked to stop.
+    async fn work(&mut self, batch: &mut Vec<Write>) -> Option<(Duration, Answer<()>)> {
+        let mut accepts = Vec::new();
+        let mut others = Vec::new();
+        for write in batch.drain(..) {
+            match write {
+                Write::Accept(accept) => accepts.push(*accept),
+                Write::Record(done) => self.unrecorded.push(done),
+                other => others.push(other),
+            }
+        }
+        if !accepts.is_empty() || !self.unrecorded.is_empty() {
+            self.commit(accepts).await;
+        }
+        let mut stop = None;
+        for other in others {
+            match other {
+                Write::Claim(channel) => self.claim(channel).await,
+                Write::Tested(event, attempts, answer) => {
+                    let _ = answer.send(self.tested(*event, attempts).await);
+                }
+                Write::Change(change, answer) => {
+                    let _ = answer.send(self.change(change).await);
+                }
+                Write::Retry(id, channel, answer) => {
+                    let _ = answer.send(self.retry(id, channel).await);
+                }
+                Write::Stop(patience, answer) => stop = Some((patience, answer)),
+                Write::Accept(_) | Write::Record(_) => {}
+            }
+        }
+        stop
+    }
+
+    /// Writes everything that waits in one transaction, then answers and hands out.
+    async fn commit(&mut self, accepts: Vec<Acceptance>) {
+        let now = self.outside.clock.now();
+        let outcomes = std::mem::take(&mut self.unrecorded);
+        let (commit, known) = match self.begin(&accepts, now).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                refuse(accepts.into_iter().map(|accept| accept.answer), &error);
+                self.unrecorded = outcomes;
+                return;
+            }
+        };
+        let (events, births) = self.births(accepts, known, now);
+        match self.write(commit, events, &outcomes).await {
+            Ok(()) => self.hand_out(births, &outcomes, now),
+            Err(error) => {
+                for (channel, leased) in births.leased {
+                    if let Some(lane) = self.lanes.get(&channel) {
+                        lane.give_back(leased.len());
+                    }
+                }
+                refuse(births.answers.into_iter().map(|(answer, _)| answer), &error);
+                self.unrecorded = outcomes;
+            }
+        }
+    }
+
+    /// Begins a transaction and looks up which idempotency keys were used before.
+    async fn begin(&self, accepts: &[Acceptance], now: Timestamp) -> Result<(Commit, Vec<KnownKey>), StoreError> {
+        let commit = self.store.begin().await?;
+        let keys = accepts.iter().filter_map(|accept| accept.key.as_ref());
+        let keys: Vec<_> = keys.map(|key| (key.scope.as_str(), key.key.as_str())).collect();
+        let since = now.as_millisecond() - KEY_LIFE.as_millis() as i64;
+        let known = if keys.is_empty() { Vec::new() } else { commit.known_keys(&keys, since).await? };
+        Ok((commit, known))
+    }
+
+    /// What is to be written for new events; a repeat is answered with what was answered first.
+    fn births(
+        &mut self,
+        accepts: Vec<Acceptance>,
+        mut known: Vec<KnownKey>,
+        now: Timestamp,
+    ) -> (Vec<NewEvent>, Births) {
+        let snapshot = self.current.get();
+        let mut births = Births::default();
+        let mut events = Vec::with_capacity(accepts.len());
+        for accept in accepts {
+            if let Some(repeat) = accept.key.as_ref().and_then(|key| repeat(key, &known)) {
+                births.answers.push((accept.answer, repeat));
+                continue;
+            }
+            let (event, accepted) = self.birth(accept.prepared, accept.key, &snapshot, now, &mut births);
+            known.extend(event.key.as_ref().map(|key| KnownKey {
+                scope: key.scope.clone(),
+                key: key.key.clone(),
+                body_hash: key.body_hash.clone(),
+                answer: key.answer.clone(),
+            }));
+            events.push(event);
+            births.answers.push((accept.answer, Ok(accepted)));
+        }
+        (events, births)
+    }
+
+    async fn write(&self, mut commit: Commit, events: Vec<NewEvent>, outcomes: &[Done]) -> Result<(), StoreError> {
+        let snapshot = self.current.get();
+        commit.insert(events).await?;
+        commit.record(outcomes.iter().map(|done| settled(done, &snapshot)).collect()).await?;
+        commit.finish().await
+    }
+
+    /// After the commit: callers are answered, lanes get what is theirs, and what waits in the database is told.
+    fn hand_out(&mut self, births: Births, outcomes: &[Done], now: Timestamp) {
+        for (answer, accepted) in births.answers {
+            let _ = answer.send(accepted);
+        }
+        for (channel, leased) in births.leased {
+            if let Some(lane) = self.lanes.get(&channel) {
+                let _ = lane.tell.send(ToLane::Send(leased));
+            }
+        }
+        for channel in births.spilled {
+            self.wake(channel, now.as_millisecond(), now.as_millisecond());
+        }
+        for done in outcomes {
+            if let Next::Again(at) = done.attempted.next {
+                self.wake(done.channel_id, at, now.as_millisecond());
+            }
+        }
+    }
+
+    /// The rows of an event, and who gets its deliveries.
+    fn birth(
+        &mut self,
+        prepared: Prepared,
+        key: Option<Idempotency>,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        births: &mut Births,
+    ) -> (NewEvent, Accepted) {
+        let created_at = now.as_millisecond();
+        let expires_at = now.checked_add(self.outside.retry.lifetime).unwrap_or(Timestamp::MAX);
+        let Prepared { event, plan, notification, user_notification, last_run } = prepared;
+        let mut deliveries = Vec::with_capacity(plan.targets.len());
+        let mut told = Vec::with_capacity(plan.targets.len());
+        for target in &plan.targets {
+            let id = DeliveryId(Uuid::now_v7());
+            let words = words_for(target, &notification, user_notification.as_ref());
+            let (state, owner) = match snapshot.channels.entry(target.channel_id) {
+                None => (DeliveryState::Suppressed, None),
+                Some(entry) if !entry.info.enabled => (DeliveryState::Held, None),
+                Some(_) => match self.lanes.get_mut(&target.channel_id) {
+                    Some(lane) if !lane.spilling && lane.reserve() => {
+                        (DeliveryState::Pending, Some(self.store.owner()))
+                    }
+                    _ => (DeliveryState::Pending, None),
+                },
+            };
+            match (state, owner) {
+                (DeliveryState::Pending, Some(_)) => {
+                    births.leased.entry(target.channel_id).or_default().push(Leased {
+                        id,
+                        event_id: event.id,
+                        event_type: event.event_type.clone(),
+                        notification: words.clone(),
+                        recipients: target.recipients.clone(),
+                        attempts: 0,
+                        expires_at,
+                    });
+                }
+                (DeliveryState::Pending, None) => {
+                    if let Some(lane) = self.lanes.get_mut(&target.channel_id) {
+                        lane.spilling = true;
+                    }
+                    if !births.spilled.contains(&target.channel_id) {
+                        births.spilled.push(target.channel_id);
+                    }
+                }
+                _ => {}
+            }
+            told.push(AcceptedDelivery {
+                id,
+                channel_id: target.channel_id,
+                channel_name: target.channel_name.clone(),
+                target: target.label(),
+                reason: target.reason,
+                state,
+            });
+            deliveries.push(DeliveryRow {
+                id: id.0,
+                event_id: event.id.0,
+                event_type: event.event_type.to_string(),
+                job_id: event.job.as_ref().map(|job| job.id.0),
+                channel_id: target.channel_id.0,
+                channel_name: target.channel_name.clone(),
+                kind: target.kind.clone(),
+                target: target.label(),
+                recipients: recipients_text(&target.recipients),
+                reason: target.reason.as_str().into(),
+                title: words.title.clone(),
+                test: false,
+                state,
+                attempts: 0,
+                due_at: (state == DeliveryState::Pending).then_some(created_at),
+                owner,
+                expires_at: expires_at.as_millisecond(),
+                held_at: (state == DeliveryState::Held).then_some(created_at),
+                possibly_duplicate: false,
+                created_at,
+                delivered_at: None,
+                last_attempt_at: None,
+                last_duration_ms: None,
+                last_status: None,
+                last_outcome: None,
+                last_detail: None,
+            });
+        }
+        let accepted = Accepted { id: event.id, duplicate: false, deliveries: told, skipped: plan.skips.clone() };
+        let key = key.map(|key| NewKey {
+            scope: key.scope,
+            key: key.key,
+            body_hash: key.body_hash,
+            answer: serde_json::to_string(&accepted).unwrap_or_default(),
+        });
+        let row = EventRow {
+            id: event.id.0,
+            event_type: event.event_type.to_string(),
+            job_id: event.job.as_ref().map(|job| job.id.0),
+            test: false,
+            occurred_at: event.occurred_at.as_millisecond(),
+            created_at,
+            event: event_document(&event),
+            notification: document(&*notification),
+            user_notification: user_notification.as_deref().map(document),
+            plan: document(&plan),
+        };
+        (NewEvent { event: row, deliveries, key, last_run }, accepted)
+    }
+
+    /// Takes as much as the lane has room for. When nothing is left, new deliveries need not queue behind it.
+    async fn claim(&mut self, channel: ChannelId) {
+        let now = self.outside.clock.now().as_millisecond();
+        let Some(lane) = self.lanes.get_mut(&channel) else { return };
+        let room = lane.free().min(CAPACITY / 2);
+        let (taken, next) = match take(&self.store, channel, room, now).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "what is due could not be read");
+                (Vec::new(), Some(now + PATIENCE.as_millis() as i64))
+            }
+        };
+        lane.spilling = next.is_some_and(|due| due <= now);
+        let places = (0..taken.len()).filter(|_| lane.reserve()).count();
+        debug_assert_eq!(places, taken.len(), "the room was measured before");
+        let _ = lane.tell.send(ToLane::Claimed(taken, next));
+    }
+
+    async fn tested(&mut self, event: NewEvent, attempts: Vec<AttemptRow>) -> Result<(), StoreError> {
+        let mut commit = self.store.begin().await?;
+        commit.insert(vec![event]).await?;
+        commit.insert_attempts(attempts).await?;
+        commit.finish().await
+    }
+
+    async fn retry(&mut self, id: Uuid, channel: ChannelId) -> Result<bool, StoreError> {
+        let now = self.outside.clock.now();
+        let expires_at = now.checked_add(self.outside.retry.lifetime).unwrap_or(Timestamp::MAX).as_millisecond();
+        let revived = self.store.revive(id, now.as_millisecond(), expires_at).await?;
+        if revived {
+            self.wake(channel, now.as_millisecond(), now.as_millisecond());
+        }
+        Ok(revived)
+    }
+
+    async fn change(&mut self, change: Change) -> Result<(), StoreError> {
+        let now = self.outside.clock.now().as_millisecond();
+        match change {
+            Change::PutChannel(row) => {
+                let id = ChannelId(row.id);
+                let was = self.current.get().channels.entry(id).is_some_and(|entry| entry.info.enabled);
+                let (is, at) = (row.enabled, row.updated_at);
+                self.store.put_channel(&row).await?;
+                self.reload().await?;
+                if was && !is {
+                    let in_flight = self.empty(id).await;
+                    self.store.hold(id.0, in_flight, at).await?;
+                } else if !was && is && self.store.unhold(id.0, at).await? > 0 {
+                    self.wake(id, now, now);
+                }
+            }
+            Change::DeleteChannel { id, settings, jobs } => {
+                let settings = settings.map(|document| (NOTIFICATIONS, document));
+                self.store.delete_channel(id.0, settings, &jobs, now).await?;
+                self.empty(id).await;
+                self.reload().await?;
+            }
+            Change::PutJob(row) => {
+                self.store.put_job(&row).await?;
+                self.reload().await?;
+            }
+            Change::DeleteJob(id) => {
+                self.store.delete_job(id).await?;
+                self.reload().await?;
+            }
+            Change::PutSettings(document) => {
+                self.store.put_document(NOTIFICATIONS, document, now).await?;
+                self.reload().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Swaps the snapshot and makes the lanes those of its channels.
+    async fn reload(&mut self) -> Result<(), StoreError> {
+        let snapshot = Snapshot::load(&self.store, &self.registry, &self.current.get()).await?;
+        self.lanes.retain(|id, _| snapshot.channels.entry(*id).is_some());
+        for entry in snapshot.channels.iter() {
+            let start = || Lane::start(entry.info.id, self.outside.clone(), self.current.clone(), self.sender.clone());
+            self.lanes.entry(entry.info.id).or_insert_with(start);
+        }
+        self.current.set(snapshot);
+        for lane in self.lanes.values() {
+            let _ = lane.tell.send(ToLane::Changed);
+        }
+        let health = self.lanes.iter().map(|(id, lane)| (*id, lane.health.clone())).collect();
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+        Ok(())
+    }
+
+    /// Makes a lane forget what waits in its memory; says what is under way.
+    async fn empty(&self, channel: ChannelId) -> Vec<Uuid> {
+        let Some(lane) = self.lanes.get(&channel) else { return Vec::new() };
+        let (reply, answer) = oneshot::channel();
+        let _ = lane.tell.send(ToLane::Empty(reply));
+        answer.await.unwrap_or_default()
+    }
+
+    /// Tells a lane that something in the database is due. What is due now goes before anything new.
+    fn wake(&mut self, channel: ChannelId, due: i64, now: i64) {
+        if let Some(lane) = self.lanes.get_mut(&channel) {
+            lane.spilling |= due <= now;
+            let _ = lane.tell.send(ToLane::Due(due));
+        }
+    }
+
+    /// Lets lanes finish, records how their last attempts ended, and gives back what they had not begun.
+    async fn stop(&mut self, mut inbox: mpsc::UnboundedReceiver<Write>, patience: Duration) {
+        let lanes: Vec<_> = self
+            .lanes
+            .drain()
+            .map(|(_, lane)| {
+                let (reply, left) = oneshot::channel();
+                let _ = lane.tell.send(ToLane::Stop(reply));
+                left
+            })
+            .collect();
+        let mut ending = std::pin::pin!(tokio::time::timeout(patience, futures_util::future::join_all(lanes)));
+        let mut batch = Vec::new();
+        let left = loop {
+            tokio::select! {
+                left = &mut ending => break left.unwrap_or_default(),
+                _ = inbox.recv_many(&mut batch, BATCH) => drop(self.work(&mut batch).await),
+            }
+        };
+        while let Ok(write) = inbox.try_recv() {
+            batch.push(write);
+        }
+        self.work(&mut batch).await;
+        let left: Vec<Uuid> = left.into_iter().filter_map(Result::ok).flatten().collect();
+        if let Err(error) = self.store.release(left).await {
+            tracing::warn!(%error, "what was not begun could not be given back; it is sent again after the next start");
+        }
+    }
+}
+
+/// What a transaction brings about once it is committed.
+#[derive(Default)]
+struct Births {
+    answers: Vec<(Answer<Result<Accepted, AcceptError>>, Result<Accepted, AcceptError>)>,
+    leased: BTreeMap<ChannelId, Vec<Leased>>,
+    spilled: Vec<ChannelId>,
+}
+
+/// Tells callers that nothing of theirs was stored.
+fn refuse(answers: impl Iterator<Item = Answer<Result<Accepted, AcceptError>>>, error: &StoreError) {
+    tracing::error!(%error, "a batch could not be written");
+    for answer in answers {
+        let _ = answer.send(Err(AcceptError::Unavailable("the database failed; try again in a moment".into())));
+    }
+}
+
+/// The answer to a request whose key was used before.
+fn repeat(key: &Idempotency, known: &[KnownKey]) -> Option<Result<Accepted, AcceptError>> {
+    let first = known.iter().find(|first| first.scope == key.scope && first.key == key.key)?;
+    if first.body_hash != key.body_hash {
+        return Some(Err(AcceptError::KeyReused));
+    }
+    let answer = serde_json::from_str::<Accepted>(&first.answer);
+    let answer = answer.map(|accepted| Accepted { duplicate: true, ..accepted });
+    Some(answer.map_err(|error| AcceptError::Unavailable(error.to_string())))
+}
+
+/// An outcome in the light of the present configuration: what is to be tried again through a channel that has
+/// been disabled meanwhile is held.
+fn settled(done: &Done, snapshot: &Snapshot) -> Attempted {
+    let mut attempted = done.attempted.clone();
+    let disabled = snapshot.channels.entry(done.channel_id).is_some_and(|entry| !entry.info.enabled);
+    if disabled && matches!(attempted.next, Next::Again(_)) {
+        attempted.next = Next::Held;
+    }
+    attempted
+}
+
+async fn take(
+    store: &Store,
+    channel: ChannelId,
+    room: usize,
+    now: i64,
+) -> Result<(Vec<Leased>, Option<i64>), StoreError> {
+    let claimed = store.claim(channel.0, room as u64, now).await?;
+    let next = store.next_due(channel.0).await?;
+    Ok((claimed.into_iter().map(leased).collect::<Result<_, _>>()?, next))
+}
+
+fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
+    let Claimed { delivery, event } = claimed;
+    let corrupt = |what| move |error: serde_json::Error| StoreError::Corrupt { what, detail: error.to_string() };
+    let recipients: Recipients = match &delivery.recipients {
+        Some(text) => serde_json::from_str(text).map_err(corrupt("delivery"))?,
+        None => Recipients::Configured,
+    };
+    let words = match (&recipients, &event.user_notification) {
+        (Recipients::Only(_), Some(own)) => own,
+        _ => &event.notification,
+    };
+    Ok(Leased {
+        id: delivery.id.into(),
+        event_id: event.id.into(),
+        event_type: EventTypeId::from(delivery.event_type),
+        notification: Arc::new(serde_json::from_str(words).map_err(corrupt("notification"))?),
+        recipients,
+        attempts: u32::try_from(delivery.attempts).unwrap_or(0),
+        expires_at: Timestamp::from_millisecond(delivery.expires_at).unwrap_or(Timestamp::MAX),
+    })
+}
+
+/// What a target is told: the user's own wording where there is one, else the ordinary one.
+pub(crate) fn words_for<'a>(
+    target: &Target,
+    notification: &'a Arc<Notification>,
+    user_notification: Option<&'a Arc<Notification>>,
+) -> &'a Arc<Notification> {
+    match target.recipients {
+        Recipients::Only(_) => user_notification.unwrap_or(notification),
+        Recipients::Configured | Recipients::Except(_) => notification,
+    }
+}
+
+pub(crate) fn recipients_text(recipients: &Recipients) -> Option<String> {
+    (*recipients != Recipients::Configured).then(|| document(recipients))
+}
+
+pub(crate) fn event_document(event: &fanfare_core::Event) -> String {
+    json!({ "data": event.data, "user": event.user, "condition": event.condition }).to_string()
+}
+
+/// JSON of a type that always has one.
+pub(crate) fn document<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
