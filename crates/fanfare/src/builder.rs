@@ -1,0 +1,127 @@
+//! Putting the parts together.
+
+use std::sync::Arc;
+
+use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, TransportError, Variables};
+use fanfare_engine::{Clock, Engine, EngineError, EngineParts, SystemClock};
+use fanfare_http::{HttpTransport, Limits};
+use fanfare_net::{Guard, NetError, tls_config};
+use fanfare_store::{Keyring, KeyringError, Store, StoreError, StoreOptions};
+
+use crate::{Environment, registry};
+
+/// A Fanfare in the making: a database and a key, and defaults for everything else.
+#[derive(Debug)]
+pub struct Fanfare {
+    url: String,
+    keyring: Keyring,
+    event_types: Vec<(String, String)>,
+    registry: Registry,
+    addresses: AddressPolicy,
+    extra_ca_pem: Option<Vec<u8>>,
+    variables: Arc<dyn Variables>,
+    retry: RetryPolicy,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why Fanfare cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An event type is wrong.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The extra certificates cannot be used.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine cannot start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Fanfare {
+    /// Keeps everything in the database at `url` (`sqlite:PATH` or `postgres://…`), with secrets encrypted by
+    /// `secret_key`: 32 bytes in base64, or several separated by commas, of which the first encrypts.
+    ///
+    /// Only one process may work on the same SQLite file; locking it is the caller's business.
+    pub fn builder(url: impl Into<String>, secret_key: &str) -> Result<Self, KeyringError> {
+        Ok(Self {
+            url: url.into(),
+            keyring: Keyring::parse(secret_key)?,
+            event_types: Vec::new(),
+            registry: registry(),
+            addresses: AddressPolicy::home_and_office(),
+            extra_ca_pem: None,
+            variables: Arc::new(Environment::default()),
+            retry: RetryPolicy::default(),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// Adds an event type: the text of a TOML file, and the name under which errors speak of it.
+    #[must_use]
+    pub fn event_type(mut self, file: impl Into<String>, toml: impl Into<String>) -> Self {
+        self.event_types.push((file.into(), toml.into()));
+        self
+    }
+
+    /// Adds a kind of channel.
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.registry = self.registry.with(kind);
+        self
+    }
+
+    /// Which networks outbound connections may reach besides public addresses. The default is the private ranges
+    /// of a home or office, without this machine itself.
+    #[must_use]
+    pub fn addresses(mut self, addresses: AddressPolicy) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// Certificates in PEM that are trusted besides the public roots.
+    #[must_use]
+    pub fn extra_ca(mut self, pem: Vec<u8>) -> Self {
+        self.extra_ca_pem = Some(pem);
+        self
+    }
+
+    /// Where channels' references to variables are looked up; by default, see [`Environment`].
+    #[must_use]
+    pub fn variables(mut self, variables: impl Variables + 'static) -> Self {
+        self.variables = Arc::new(variables);
+        self
+    }
+
+    /// When failed deliveries are tried again.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Another clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the database, checks the catalog and starts. What an earlier start left pending is taken up at once.
+    pub async fn start(self) -> Result<Engine, StartError> {
+        let added = self.event_types.iter().map(|(file, toml)| (file.as_str(), toml.as_str()));
+        let catalog = Catalog::builtin()?.with_types(added)?;
+        let tls = tls_config(self.extra_ca_pem.as_deref())?;
+        let transport = HttpTransport::new(Arc::new(Guard::new(self.addresses)), tls, Limits::default())?;
+        let options = StoreOptions { url: self.url, keyring: self.keyring };
+        let store = Store::open(&options, self.clock.now()).await?;
+        let parts = EngineParts::new(store, catalog, self.registry, Arc::new(transport), self.variables);
+        Ok(Engine::start(EngineParts { retry: self.retry, clock: self.clock, ..parts }).await?)
+    }
+}

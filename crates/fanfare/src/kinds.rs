@@ -1,0 +1,8 @@
+//! The kinds of channel that come with Fanfare: one visible list, one line each.
+
+use fanfare_core::{Kind, Registry};
+
+/// All kinds of channel.
+pub fn registry() -> Registry {
+    Registry::default().with(Kind::of::<fanfare_webhook::WebhookConfig>())
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod kinds;
+mod variables;
+
+pub use builder::{Fanfare, StartError};
+pub use fanfare_core as core;
+pub use fanfare_engine::*;
+pub use fanfare_store::{Keyring, KeyringError};
+pub use kinds::registry;
+pub use variables::Environment;
