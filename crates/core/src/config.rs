@@ -36,6 +36,9 @@ pub trait ChannelConfig: Serialize + DeserializeOwned + JsonSchema {
     }
 }
 
+/// From a configuration to its channel.
+type Build = fn(&Value) -> Result<Arc<dyn Channel>, Vec<Fault>>;
+
 /// One kind of channel: what its configuration type can do, as a row of function pointers.
 #[derive(Clone)]
 pub struct Kind {
@@ -48,7 +51,7 @@ pub struct Kind {
     /// Whether it can write to one address instead of its configured recipients.
     pub accepts_recipient: bool,
     schema: fn() -> Value,
-    build: fn(&Value) -> Result<Arc<dyn Channel>, Vec<Fault>>,
+    build: Build,
     redact: fn(&Value) -> Result<Value, Vec<Fault>>,
     destination: fn(&Value) -> Result<String, Vec<Fault>>,
     recipients: fn(&Value) -> Result<Vec<String>, Vec<Fault>>,

@@ -38,6 +38,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 type Answer<T> = oneshot::Sender<T>;
 
+/// What the sender of an event is told.
+type Verdict = Result<Accepted, AcceptError>;
+
 /// What the writer is asked.
 #[derive(Debug)]
 pub(crate) enum Write {
@@ -62,7 +65,7 @@ pub(crate) enum Write {
 pub(crate) struct Acceptance {
     pub(crate) prepared: Prepared,
     pub(crate) key: Option<Idempotency>,
-    pub(crate) answer: Answer<Result<Accepted, AcceptError>>,
+    pub(crate) answer: Answer<Verdict>,
 }
 
 /// A change of the configuration that has been checked.
@@ -500,13 +503,13 @@ impl Writer {
 /// What a transaction brings about once it is committed.
 #[derive(Default)]
 struct Births {
-    answers: Vec<(Answer<Result<Accepted, AcceptError>>, Result<Accepted, AcceptError>)>,
+    answers: Vec<(Answer<Verdict>, Verdict)>,
     leased: BTreeMap<ChannelId, Vec<Leased>>,
     spilled: Vec<ChannelId>,
 }
 
 /// Tells callers that nothing of theirs was stored.
-fn refuse(answers: impl Iterator<Item = Answer<Result<Accepted, AcceptError>>>, error: &StoreError) {
+fn refuse(answers: impl Iterator<Item = Answer<Verdict>>, error: &StoreError) {
     tracing::error!(%error, "a batch could not be written");
     for answer in answers {
         let _ = answer.send(Err(AcceptError::Unavailable("the database failed; try again in a moment".into())));
@@ -514,7 +517,7 @@ fn refuse(answers: impl Iterator<Item = Answer<Result<Accepted, AcceptError>>>, 
 }
 
 /// The answer to a request whose key was used before.
-fn repeat(key: &Idempotency, known: &[KnownKey]) -> Option<Result<Accepted, AcceptError>> {
+fn repeat(key: &Idempotency, known: &[KnownKey]) -> Option<Verdict> {
     let first = known.iter().find(|first| first.scope == key.scope && first.key == key.key)?;
     if first.body_hash != key.body_hash {
         return Some(Err(AcceptError::KeyReused));

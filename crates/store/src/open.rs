@@ -100,7 +100,8 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
         let file = file.trim_start_matches("//").to_owned();
         let sqlite = move |connections| {
             let file = file.clone();
-            let mut options = base("sqlite::memory:");
+            // The file goes in below: in a URL, a "?" in its path would have a meaning.
+            let mut options = base("sqlite:file");
             options.min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(move |sqlite| {
                 sqlite
                     .filename(&file)
