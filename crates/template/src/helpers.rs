@@ -1,0 +1,173 @@
+//! What templates can call.
+
+use fanfare_core::{EventType, catalog::is_present};
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext, RenderError,
+    RenderErrorReason, Renderable, no_escape,
+};
+use serde_json::Value;
+
+use crate::format::{FORMATTERS, Formatter, append, plain};
+
+/// Words with a meaning of their own in templates, besides the helpers of this module.
+const RESERVED: &[&str] = &[
+    "and",
+    "as",
+    "each",
+    "else",
+    "eq",
+    "false",
+    "gt",
+    "gte",
+    "if",
+    "in",
+    "len",
+    "log",
+    "lookup",
+    "lt",
+    "lte",
+    "ne",
+    "not",
+    "null",
+    "or",
+    "raw",
+    "this",
+    "true",
+    "undefined",
+    "unless",
+    "with",
+];
+
+/// Handlebars with our helpers: nothing is escaped, and what is not declared is an error.
+pub(crate) fn registry() -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.register_escape_fn(no_escape);
+    registry.set_strict_mode(true);
+    for (name, formatter) in FORMATTERS {
+        registry.register_helper(name, Box::new(Format(*formatter)));
+    }
+    registry.register_helper("default", Box::new(default));
+    registry.register_helper("plural", Box::new(plural));
+    registry.register_helper("list", Box::new(list));
+    registry.register_helper("if", Box::new(If(true)));
+    registry.register_helper("unless", Box::new(If(false)));
+    // Data are not for the log.
+    registry.unregister_helper("log");
+    registry
+}
+
+/// A datum must not be called like a helper, which a template would call instead: the key and why.
+pub(crate) fn check_names(event_type: &EventType) -> Result<(), (String, String)> {
+    let taken = |name: &str| {
+        RESERVED.contains(&name)
+            || ["default", "plural", "list"].contains(&name)
+            || FORMATTERS.iter().any(|(formatter, _)| *formatter == name)
+    };
+    match event_type.fields.iter().position(|field| taken(&field.name)) {
+        None => Ok(()),
+        Some(i) => {
+            let detail = format!("{} means something else in templates", event_type.fields[i].name);
+            Err((format!("data[{i}].name"), detail))
+        }
+    }
+}
+
+/// A value in some form.
+struct Format(Formatter);
+
+impl HelperDef for Format {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let mut text = String::new();
+        (self.0)(param(helper, 0)?, &mut text);
+        Ok(out.write(&text)?)
+    }
+}
+
+/// `if` and `unless`. The ones that come with Handlebars take a name that is not declared for a false one.
+struct If(bool);
+
+impl HelperDef for If {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        render: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let holds = param(helper, 0)?.is_truthy(false) == self.0;
+        let branch = if holds { helper.template() } else { helper.inverse() };
+        branch.map_or(Ok(()), |branch| branch.render(registry, context, render, out))
+    }
+}
+
+fn default<'reg, 'rc>(
+    helper: &Helper<'rc>,
+    _: &'reg Handlebars<'reg>,
+    _: &'rc Context,
+    _: &mut RenderContext<'reg, 'rc>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let (value, otherwise) = (param(helper, 0)?, param(helper, 1)?);
+    let mut text = String::new();
+    plain(if is_present(value) { value } else { otherwise }, &mut text);
+    Ok(out.write(&text)?)
+}
+
+fn plural<'reg, 'rc>(
+    helper: &Helper<'rc>,
+    _: &'reg Handlebars<'reg>,
+    _: &'rc Context,
+    _: &mut RenderContext<'reg, 'rc>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let (count, one, many) = (param(helper, 0)?, param(helper, 1)?, param(helper, 2)?);
+    let mut text = String::new();
+    plain(if count.as_f64() == Some(1.0) { one } else { many }, &mut text);
+    Ok(out.write(&text)?)
+}
+
+fn list<'reg, 'rc>(
+    helper: &Helper<'rc>,
+    _: &'reg Handlebars<'reg>,
+    _: &'rc Context,
+    _: &mut RenderContext<'reg, 'rc>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let (items, member, limit) = (param(helper, 0)?, param(helper, 1)?, param(helper, 2)?);
+    let member = member.as_str().ok_or_else(|| wrong(helper, "needs the name of a member as its second value"))?;
+    let limit = limit.as_u64().ok_or_else(|| wrong(helper, "needs a whole number as its third value"))?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut text = String::new();
+    for (i, item) in items.iter().take(limit).enumerate() {
+        if i > 0 {
+            text.push_str(", ");
+        }
+        plain(item.get(member).unwrap_or(&Value::Null), &mut text);
+    }
+    if items.len() > limit {
+        append(&mut text, format_args!(" (+{} more)", items.len() - limit));
+    }
+    Ok(out.write(&text)?)
+}
+
+/// A value that a helper is given. That it is there is strict mode's business; a null one is a value.
+fn param<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a Value, RenderError> {
+    match helper.param(index) {
+        None => Err(wrong(helper, &format!("needs {} values", index + 1))),
+        Some(param) if param.is_value_missing() => Err(RenderError::strict_error(param.relative_path())),
+        Some(param) => Ok(param.value()),
+    }
+}
+
+fn wrong(helper: &Helper<'_>, what: &str) -> RenderError {
+    RenderErrorReason::Other(format!("{} {what}", helper.name())).into()
+}

@@ -1,0 +1,155 @@
+//! One text of a wording, compiled, and the event that it is rendered with.
+
+use std::cell::OnceCell;
+
+use fanfare_core::catalog::{DataField, FieldKind};
+use handlebars::{
+    Context, Handlebars, RenderContext, RenderError, RenderErrorReason, Renderable, Template, TemplateError,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    format::{FORMATTERS, Formatter, plain},
+    guard,
+    limit::Bounded,
+};
+
+/// One compiled text. The first two forms are what most texts are, and need no template engine.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
+    /// Always the same.
+    Fixed(String),
+    /// Literals and single data.
+    Parts(Vec<Part>),
+    /// Anything else.
+    Template(Template),
+}
+
+/// A piece of a [`Text::Parts`].
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    Literal(String),
+    Datum(String, Formatter),
+}
+
+impl Text {
+    pub(crate) fn compile(source: &str, fields: &[DataField]) -> Result<Self, String> {
+        if !source.contains("{{") {
+            return Ok(Self::Fixed(source.to_owned()));
+        }
+        guard::check(source)?;
+        if let Some(parts) = parts(source, fields) {
+            return Ok(Self::Parts(parts));
+        }
+        Template::compile(source).map(Self::Template).map_err(|error| syntax(&error))
+    }
+
+    pub(crate) fn render(&self, facts: &Facts<'_>) -> Result<String, String> {
+        match self {
+            Self::Fixed(text) => Ok(text.clone()),
+            Self::Parts(parts) => {
+                let mut out = String::new();
+                for part in parts {
+                    match part {
+                        Part::Literal(text) => out.push_str(text),
+                        Part::Datum(name, formatter) => formatter(facts.datum(name), &mut out),
+                    }
+                }
+                Ok(out)
+            }
+            Self::Template(template) => {
+                let mut out = Bounded::default();
+                let result = template.render(facts.registry, facts.context(), &mut RenderContext::new(None), &mut out);
+                match result {
+                    Err(error) if !out.is_full => Err(reason(&error)),
+                    _ => Ok(out.text),
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong with a template's syntax, in one line.
+fn syntax(error: &TemplateError) -> String {
+    // The parser draws a picture of several lines; the sentence at its end is what it says.
+    let picture = error.reason().to_string();
+    let sentence = picture.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    let sentence = sentence.trim_start_matches("= ");
+    match error.pos() {
+        Some((line, column)) => format!("line {line}, column {column}: {sentence}"),
+        None => sentence.to_owned(),
+    }
+}
+
+/// Why a template could not be rendered, in the words of somebody who writes one.
+fn reason(error: &RenderError) -> String {
+    match error.reason() {
+        RenderErrorReason::MissingVariable(Some(name)) => format!("no datum is called {name}"),
+        RenderErrorReason::HelperNotFound(name) => format!("no helper is called {name}"),
+        other => other.to_string(),
+    }
+}
+
+/// The pieces of a text whose tags are all `{{name}}` or `{{formatter name}}`; `None` for every other text.
+fn parts(source: &str, fields: &[DataField]) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut rest = source;
+    while let Some((literal, tag)) = rest.split_once("{{") {
+        let (tag, after) = tag.split_once("}}")?;
+        // A backslash in front of a tag takes its meaning away, and a third brace changes it.
+        if literal.ends_with('\\') || literal.contains("}}") || tag.starts_with('{') || after.starts_with('}') {
+            return None;
+        }
+        let mut words = tag.split_ascii_whitespace();
+        let (first, second) = (words.next()?, words.next());
+        let (name, formatter) = match second {
+            None => (first, plain as Formatter),
+            Some(name) => (name, FORMATTERS.iter().find(|(formatter, _)| *formatter == first)?.1),
+        };
+        let field = fields.iter().find(|field| field.name == name)?;
+        if words.next().is_some() || matches!(field.kind, FieldKind::List(_)) {
+            return None;
+        }
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.to_owned()));
+        }
+        parts.push(Part::Datum(name.to_owned(), formatter));
+        rest = after;
+    }
+    if rest.contains("}}") {
+        return None;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Literal(rest.to_owned()));
+    }
+    Some(parts)
+}
+
+/// What texts are rendered with: one event.
+pub(crate) struct Facts<'a> {
+    pub(crate) registry: &'a Handlebars<'static>,
+    /// What the context holds for each declared datum that the event lacks.
+    pub(crate) absent: &'a [(String, Value)],
+    pub(crate) data: &'a Map<String, Value>,
+    pub(crate) occurred_at: Timestamp,
+    /// Made for the first text that needs it; most events have none.
+    pub(crate) context: OnceCell<Context>,
+}
+
+impl Facts<'_> {
+    fn datum(&self, name: &str) -> &Value {
+        self.data.get(name).unwrap_or(&Value::Null)
+    }
+
+    fn context(&self) -> &Context {
+        self.context.get_or_init(|| {
+            let data = self.absent.iter().map(|(name, absent)| {
+                let value = self.data.get(name).unwrap_or(absent);
+                (name.clone(), value.clone())
+            });
+            let time = [("occurred_at".to_owned(), Value::String(self.occurred_at.to_string()))];
+            Context::from(Value::Object(data.chain(time).collect()))
+        })
+    }
+}
