@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, TransportError, Variables};
+use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, Variables};
 use fanfare_engine::{Clock, Engine, EngineError, EngineParts, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, tls_config};
@@ -33,9 +33,6 @@ pub enum StartError {
     /// The extra certificates cannot be used.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// The HTTP client cannot be built.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -118,7 +115,7 @@ impl Fanfare {
         let added = self.event_types.iter().map(|(file, toml)| (file.as_str(), toml.as_str()));
         let catalog = Catalog::builtin()?.with_types(added)?;
         let tls = tls_config(self.extra_ca_pem.as_deref())?;
-        let transport = HttpTransport::new(Arc::new(Guard::new(self.addresses)), tls, Limits::default())?;
+        let transport = HttpTransport::new(Arc::new(Guard::new(self.addresses)), tls, Limits::default());
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, Arc::new(transport), self.variables);
