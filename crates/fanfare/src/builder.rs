@@ -33,6 +33,9 @@ pub enum StartError {
     /// The extra certificates cannot be used.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -115,7 +118,7 @@ impl Fanfare {
         let added = self.event_types.iter().map(|(file, toml)| (file.as_str(), toml.as_str()));
         let catalog = Catalog::builtin()?.with_types(added)?;
         let tls = tls_config(self.extra_ca_pem.as_deref())?;
-        let transport = HttpTransport::new(Arc::new(Guard::new(self.addresses)), tls, Limits::default());
+        let transport = HttpTransport::new(Arc::new(Guard::new(self.addresses)), tls, Limits::default())?;
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, Arc::new(transport), self.variables);

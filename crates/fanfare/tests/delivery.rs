@@ -62,11 +62,7 @@ async fn make_global(engine: &Engine, channels: &[ChannelId]) {
 
 fn system_error(text: &str) -> Submission {
     let data = json!({ "component": "test", "error": text });
-    Submission {
-        event_type: "system_error".into(),
-        data: data.as_object().unwrap().clone(),
-        ..Submission::default()
-    }
+    Submission { event_type: "system_error".into(), data: data.as_object().unwrap().clone(), ..Submission::default() }
 }
 
 async fn wait_until(engine: &Engine, state: &'static str, count: i64) {

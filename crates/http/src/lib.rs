@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod failure;
+mod limits;
+mod resolver;
+mod transport;
+
+pub use limits::{Cap, Limits};
+pub use transport::HttpTransport;
