@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, Variables};
+use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, TransportError, Variables};
 use fanfare_engine::{Clock, Engine, EngineError, EngineParts, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, tls_config};
