@@ -10,11 +10,9 @@ use uuid::Uuid;
 
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
-    entity::{attempt, delivery, event, idempotency, job},
+    entity::{attempt, idempotency, job},
+    rows::{DELIVERY, EVENT, MOST_ROWS, delivery_values, event_values, insert, marks, powers_of_two},
 };
-
-/// Rows in one statement at the most: a power of two that keeps the widest table under SQLite's 32,766 values.
-const MOST_ROWS: usize = 512;
 
 /// An accepted event with all that is written for it.
 #[derive(Clone, Debug)]
@@ -150,20 +148,22 @@ impl Commit {
                 self.set_last_run(job_id, &last_run).await?;
             }
             keys.extend(new.key.map(|key| (key, new.event.created_at)));
-            rows.push(clean_event(new.event).into_active_model());
+            rows.push(new.event);
             for delivery in new.deliveries {
                 if !delivery.test {
                     self.accepted += 1;
                     self.change[delivery.state as usize] += 1;
                 }
-                deliveries.push(clean_delivery(delivery).into_active_model());
+                deliveries.push(delivery);
             }
         }
+        let backend = self.tx.get_database_backend();
         for chunk in powers_of_two(rows) {
-            event::Entity::insert_many(chunk).exec_without_returning(&self.tx).await?;
+            self.tx.execute_raw(insert(backend, "fanfare_events", &EVENT, chunk.into_iter().map(event_values))).await?;
         }
         for chunk in powers_of_two(deliveries) {
-            delivery::Entity::insert_many(chunk).exec_without_returning(&self.tx).await?;
+            let rows = chunk.into_iter().map(delivery_values);
+            self.tx.execute_raw(insert(backend, "fanfare_deliveries", &DELIVERY, rows)).await?;
         }
         for (key, created_at) in keys {
             self.insert_key(key, created_at).await?;
@@ -284,7 +284,7 @@ fn state_after(next: Next) -> DeliveryState {
 fn record_statement(backend: DbBackend, owner: i64, state: DeliveryState, rows: Vec<Attempted>) -> Statement {
     const TYPES: [&str; 9] = ["uuid", "integer", "bigint", "bigint", "bigint", "integer", "text", "text", "boolean"];
     let mut values: Vec<Value> = Vec::with_capacity(rows.len() * TYPES.len());
-    let table = value_table(backend, rows.len(), &TYPES);
+    let table = marks(backend, rows.len(), &TYPES);
     for row in rows {
         let due_at = match row.next {
             Next::Again(at) => Some(at),
@@ -317,73 +317,11 @@ fn record_statement(backend: DbBackend, owner: i64, state: DeliveryState, rows: 
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-/// Placeholders for a table of values. PostgreSQL needs to be told their types.
-fn value_table(backend: DbBackend, rows: usize, types: &[&str]) -> String {
-    let mut table = String::with_capacity(rows * types.len() * 8);
-    for row in 0..rows {
-        table.push_str(if row == 0 { "(" } else { ", (" });
-        for (column, kind) in types.iter().enumerate() {
-            let comma = if column == 0 { "" } else { ", " };
-            match backend {
-                DbBackend::Postgres => {
-                    let number = row * types.len() + column + 1;
-                    table.push_str(&format!("{comma}${number}::{kind}"));
-                }
-                _ => {
-                    table.push_str(comma);
-                    table.push('?');
-                }
-            }
-        }
-        table.push(')');
-    }
-    table
-}
-
-/// Cuts a list into pieces whose lengths are powers of two, so that statements stay few and prepared.
-pub(crate) fn powers_of_two<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
-    rows.reverse();
-    std::iter::from_fn(move || {
-        let length = rows.len().min(MOST_ROWS);
-        let size = length.checked_ilog2().map(|log| 1 << log)?;
-        let mut piece = rows.split_off(rows.len() - size);
-        piece.reverse();
-        Some(piece)
-    })
-}
-
 /// U+0000 cannot be stored in PostgreSQL's text.
 pub(crate) fn clean(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
-fn clean_event(row: EventRow) -> EventRow {
-    EventRow { event_type: clean(row.event_type), ..row }
-}
-
-fn clean_delivery(row: DeliveryRow) -> DeliveryRow {
-    DeliveryRow {
-        title: clean(row.title),
-        channel_name: clean(row.channel_name),
-        target: clean(row.target),
-        last_detail: row.last_detail.map(clean),
-        ..row
-    }
-}
-
 fn clean_attempt(row: AttemptRow) -> AttemptRow {
     AttemptRow { detail: clean(row.detail), payload: row.payload.map(clean), ..row }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_are_powers_of_two_in_order() {
-        let pieces: Vec<Vec<i32>> = powers_of_two((0..1_037).collect()).collect();
-        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [512, 512, 8, 4, 1]);
-        assert_eq!(pieces.concat(), (0..1_037).collect::<Vec<_>>());
-        assert_eq!(powers_of_two(Vec::<i32>::new()).count(), 0);
-    }
 }

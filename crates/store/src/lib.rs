@@ -9,6 +9,7 @@ mod ledger;
 mod migration;
 mod open;
 mod queue;
+mod rows;
 mod state;
 
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, NewKey, Next};
