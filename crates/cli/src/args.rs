@@ -1,0 +1,381 @@
+//! The command line: what can be said, and how it is explained.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+/// Fanfare tells the right people what happened, and can show that it did.
+///
+/// Without a command, it serves.
+#[derive(Debug, Parser)]
+#[command(name = "fanfare", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) serve: ServeFlags,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "Every setting can also stand in fanfare.toml or in a variable: --listen is listen there and \
+                          FANFARE_LISTEN here. Flags win over variables, variables over the file.";
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// The configuration file, instead of fanfare.toml in the working directory or the data directory
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the server keeps its data [default: ./fanfare-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+    /// The server to talk to [default: the one on this machine]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Print the server's answer as it is, in JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The settings of the server that may be given as flags. Key and token are not among them: every user of the machine
+/// can read another process's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize)]
+#[command(next_help_heading = "Options of serve")]
+pub(crate) struct ServeFlags {
+    /// Address and port to listen on [default: 127.0.0.1:8600]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<String>,
+    /// The database, if not SQLite in the data directory: sqlite:PATH or postgres://… (others can see a password here;
+    /// FANFARE_DATABASE_URL hides it)
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database_url: Option<String>,
+    /// Networks that outbound requests may reach besides public addresses, separated by commas
+    #[arg(long, value_name = "CIDR,…")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allow_networks: Option<String>,
+    /// Certificates in PEM that are trusted besides the public authorities
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extra_ca_file: Option<String>,
+    /// More event types, one TOML file each
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) event_types_dir: Option<String>,
+    /// Variables that channels may refer to besides FANFARE_VAR_*, separated by commas
+    #[arg(long, value_name = "NAME,…")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) env_allow: Option<String>,
+    /// How much Fanfare logs: error, warn, info, debug, trace or off [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<String>,
+    /// Whether the log is text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log_format: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(Box<ServeFlags>),
+    /// Send an event
+    Send(SendArgs),
+    /// Say who would hear of an event and what they would be told; nothing is sent
+    Explain(ExplainArgs),
+    /// The configured destinations
+    #[command(subcommand)]
+    Channels(ChannelsCommand),
+    /// What kinds of channel there are
+    #[command(subcommand)]
+    ChannelKinds(KindsCommand),
+    /// What can happen
+    #[command(subcommand)]
+    EventTypes(EventTypesCommand),
+    /// Named pieces of work whose runs are told of
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+    /// What has happened
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// What was sent to whom, and how that went
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
+}
+
+/// An event on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct EventArgs {
+    /// Its data: KEY=VALUE, or KEY:=JSON for anything that is not plain text
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) data: Vec<String>,
+    /// The id of the user it is about
+    #[arg(long, value_name = "ID")]
+    pub(crate) user_id: Option<String>,
+    /// That user's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user_name: Option<String>,
+    /// That user's e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) user_email: Option<String>,
+    /// When it happened, such as 2026-03-29T01:30:00Z; now if absent
+    #[arg(long, value_name = "TIME")]
+    pub(crate) occurred_at: Option<String>,
+}
+
+/// `fanfare send`
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The event's type, such as system_error
+    #[arg(value_name = "TYPE")]
+    pub(crate) event_type: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+    /// What recognises a repeat of this command within 24 hours
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+/// `fanfare explain`
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The event's type; not with --job
+    #[arg(value_name = "TYPE", required_unless_present = "job")]
+    pub(crate) event_type: Option<String>,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+    /// A run of this job (name or id) instead of an event
+    #[arg(long, value_name = "JOB", requires = "outcome", conflicts_with_all = ["user_id", "user_name", "user_email"])]
+    pub(crate) job: Option<String>,
+    /// How that run ended
+    #[arg(long, requires = "job")]
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Outcome {
+    Success,
+    Partial,
+    Failure,
+}
+
+/// `fanfare channels`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelsCommand {
+    /// List all channels
+    List,
+    /// Show one channel
+    Show {
+        /// Its name or id
+        channel: String,
+    },
+    /// Send a sample through a channel, now
+    Test {
+        /// Its name or id
+        channel: String,
+    },
+    /// List the kinds of channel
+    Kinds,
+}
+
+/// `fanfare channel-kinds`
+#[derive(Debug, Subcommand)]
+pub(crate) enum KindsCommand {
+    /// List the kinds of channel
+    List,
+}
+
+/// `fanfare event-types`
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventTypesCommand {
+    /// List all event types
+    List,
+    /// Show one event type and its data
+    Show {
+        /// Its id, such as system_error
+        #[arg(value_name = "TYPE")]
+        event_type: String,
+    },
+    /// Send a sample of an event type to everyone who would hear of it, now
+    Test(TestArgs),
+}
+
+/// `fanfare event-types test` and `fanfare events test`
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The event's type, such as system_error
+    #[arg(value_name = "TYPE")]
+    pub(crate) event_type: String,
+    /// The address that stands for the user's
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) user_email: Option<String>,
+}
+
+/// `fanfare jobs`
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// List all jobs
+    List,
+    /// Show one job
+    Show {
+        /// Its name or id
+        job: String,
+    },
+}
+
+/// Which stretch of a long list.
+#[derive(Debug, Args)]
+pub(crate) struct Stretch {
+    /// How many at the most, 1 to 200 [default: 50]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u16>,
+    /// Where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// `fanfare events`
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// List events, newest first, also those that nobody was told of
+    List(Stretch),
+    /// Show one event: what it said, who was told, who was not and why
+    Show {
+        /// Its id, or the end of it as the list shows it
+        #[arg(value_name = "ID")]
+        event: String,
+    },
+    /// Send a sample of an event type to everyone who would hear of it, now
+    Test(TestArgs),
+}
+
+/// `fanfare deliveries`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveriesCommand {
+    /// List deliveries, newest first
+    List(DeliveryFilters),
+    /// Show one delivery: its text, what went out, and every attempt
+    Show {
+        /// Its id, or the end of it as the list shows it
+        #[arg(value_name = "ID")]
+        delivery: String,
+    },
+    /// Try again at once: one delivery, or all in a state
+    #[command(override_usage = "fanfare deliveries retry <ID>\n       \
+                                fanfare deliveries retry --state <STATE> [--channel <CHANNEL>] [--event-type <TYPE>]")]
+    Retry(RetryArgs),
+}
+
+/// `fanfare deliveries list`
+#[derive(Debug, Args)]
+pub(crate) struct DeliveryFilters {
+    /// Only those in this state
+    #[arg(long)]
+    pub(crate) state: Option<State>,
+    /// Only through this channel (name or id)
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) channel: Option<String>,
+    /// Only of this event type
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) event_type: Option<String>,
+    /// Only of this job's runs (name or id)
+    #[arg(long, value_name = "JOB")]
+    pub(crate) job: Option<String>,
+    /// Only of this event
+    #[arg(long, value_name = "ID")]
+    pub(crate) event: Option<String>,
+    /// Only tests, or (with false) all but tests
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) test: Option<bool>,
+    #[command(flatten)]
+    pub(crate) stretch: Stretch,
+}
+
+/// `fanfare deliveries retry`
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// The delivery's id, or the end of it as the list shows it
+    #[arg(value_name = "ID", required_unless_present = "state", conflicts_with_all = ["state", "channel", "event_type"])]
+    pub(crate) delivery: Option<String>,
+    /// All in this state
+    #[arg(long)]
+    pub(crate) state: Option<State>,
+    /// Of these, only those through this channel (name or id)
+    #[arg(long, value_name = "CHANNEL", requires = "state")]
+    pub(crate) channel: Option<String>,
+    /// Of these, only those of this event type
+    #[arg(long, value_name = "TYPE", requires = "state")]
+    pub(crate) event_type: Option<String>,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum State {
+    Pending,
+    Held,
+    Delivered,
+    Suppressed,
+    Dead,
+}
+
+/// The word for one of the listed values, as the API spells it.
+pub(crate) fn word(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, ErrorKind> {
+        Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_needs_no_word() {
+        let cli = parse("fanfare --listen 127.0.0.1:0").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen.as_deref(), Some("127.0.0.1:0"));
+    }
+
+    #[test]
+    fn common_options_stand_anywhere() {
+        for line in ["fanfare --json channels list", "fanfare channels --json list", "fanfare channels list --json"] {
+            assert!(parse(line).unwrap().common.json, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_recognised() {
+        assert_eq!(parse("fanfare --colour red").unwrap_err(), ErrorKind::UnknownArgument);
+        assert_eq!(parse("fanfare serve --secret-key x").unwrap_err(), ErrorKind::UnknownArgument);
+        assert_eq!(parse("fanfare deliveries retry").unwrap_err(), ErrorKind::MissingRequiredArgument);
+        assert_eq!(parse("fanfare deliveries list --state lost").unwrap_err(), ErrorKind::InvalidValue);
+        assert_eq!(parse("fanfare explain --job nightly").unwrap_err(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn tests_are_filtered_either_way() {
+        let test = |line: &str| match parse(line).unwrap().command {
+            Some(Command::Deliveries(DeliveriesCommand::List(filters))) => filters.test,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(test("fanfare deliveries list"), None);
+        assert_eq!(test("fanfare deliveries list --test"), Some(true));
+        assert_eq!(test("fanfare deliveries list --test=false"), Some(false));
+    }
+}

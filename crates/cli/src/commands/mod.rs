@@ -1,0 +1,47 @@
+//! The commands that talk to a server. Each has pure functions for its request and for the text that shows the
+//! answer; the session does the rest.
+
+mod answers;
+mod channels;
+mod deliveries;
+mod event_types;
+mod events;
+mod explain;
+mod jobs;
+mod pairs;
+mod send;
+mod session;
+
+pub(crate) use session::Session;
+
+use crate::{
+    args::{ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand, KindsCommand},
+    failure::Failure,
+};
+
+/// Runs a command.
+pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Serve(_) => Err(Failure::WrongUse("serve talks to no server".into())),
+        Command::Send(args) => send::run(args, session).await,
+        Command::Explain(args) => explain::run(args, session).await,
+        Command::Channels(ChannelsCommand::List) => channels::list(session).await,
+        Command::Channels(ChannelsCommand::Show { channel }) => channels::show(&channel, session).await,
+        Command::Channels(ChannelsCommand::Test { channel }) => channels::test(&channel, session).await,
+        Command::Channels(ChannelsCommand::Kinds) | Command::ChannelKinds(KindsCommand::List) => {
+            channels::kinds(session).await
+        }
+        Command::EventTypes(EventTypesCommand::List) => event_types::list(session).await,
+        Command::EventTypes(EventTypesCommand::Show { event_type }) => event_types::show(&event_type, session).await,
+        Command::EventTypes(EventTypesCommand::Test(args)) | Command::Events(EventsCommand::Test(args)) => {
+            event_types::test(args, session).await
+        }
+        Command::Jobs(JobsCommand::List) => jobs::list(session).await,
+        Command::Jobs(JobsCommand::Show { job }) => jobs::show(&job, session).await,
+        Command::Events(EventsCommand::List(stretch)) => events::list(stretch, session).await,
+        Command::Events(EventsCommand::Show { event }) => events::show(&event, session).await,
+        Command::Deliveries(DeliveriesCommand::List(filters)) => deliveries::list(filters, session).await,
+        Command::Deliveries(DeliveriesCommand::Show { delivery }) => deliveries::show(&delivery, session).await,
+        Command::Deliveries(DeliveriesCommand::Retry(args)) => deliveries::retry(args, session).await,
+    }
+}

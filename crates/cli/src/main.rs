@@ -1,0 +1,89 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod client;
+mod commands;
+mod config;
+mod failure;
+mod output;
+mod problem;
+mod secret_files;
+mod serve;
+
+use std::{path::Path, process::ExitCode};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use tokio::runtime::{Builder, Runtime};
+
+use args::{Cli, Command, ServeFlags};
+use client::Client;
+use commands::Session;
+use config::Loaded;
+use failure::Failure;
+use output::Screen;
+
+/// Events are many small allocations that live briefly and are freed by another thread; the C library's allocator
+/// spends a tenth of all time on them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Fails only where a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    let json = cli.common.json;
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Failure::Refused(problem) = &failure
+                && json
+                && problem.is_json()
+            {
+                // The exit code tells of the failure that counts.
+                let _ = output::print(&String::from_utf8_lossy(&problem.body));
+            }
+            if let Some(words) = failure.words() {
+                eprintln!("fanfare: {words}");
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { common, serve: outer, command } = cli;
+    let load = |flags: &[&ServeFlags]| {
+        let loaded = config::load(&common, flags, std::env::vars_os(), Path::new(""));
+        loaded.map_err(|error| Failure::WrongUse(error.to_string()))
+    };
+    let command = match command {
+        None => Command::Serve(Box::default()),
+        Some(command) => command,
+    };
+    if let Command::Serve(inner) = &command {
+        if common.json || common.url.is_some() {
+            return Err(misplaced("--json and --url are for the commands that talk to a server, not for serve"));
+        }
+        let loaded = load(&[&outer, inner])?;
+        return runtime(Builder::new_multi_thread())?.block_on(serve::serve(&loaded));
+    }
+    if outer != ServeFlags::default() {
+        return Err(misplaced("the options of serve go with serve only"));
+    }
+    let Loaded { settings, warnings, .. } = load(&[])?;
+    for warning in warnings {
+        eprintln!("fanfare: warning: {warning}");
+    }
+    let session = Session { client: Client::new(&settings)?, screen: Screen::stdout(), json: common.json };
+    runtime(Builder::new_current_thread())?.block_on(commands::run(command, &session))
+}
+
+fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| Failure::Failed(format!("the system gives no threads or events: {error}")))
+}
+
+/// An option in the wrong place, said as all wrong use is.
+fn misplaced(words: &str) -> Failure {
+    Cli::command().error(ErrorKind::ArgumentConflict, words).exit()
+}

@@ -1,0 +1,11 @@
+//! The documents of the API. They are types of their own, so that the engine's can change without changing
+//! what other people's programs read; where a conversion fails to compile, that is the reminder.
+
+pub(crate) mod channel;
+pub(crate) mod delivery;
+pub(crate) mod event;
+pub(crate) mod event_type;
+pub(crate) mod job;
+pub(crate) mod plan;
+pub(crate) mod settings;
+pub(crate) mod words;

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod auth;
+mod dto;
+mod etag;
+mod extract;
+mod page;
+mod problem;
+mod reply;
+mod routes;
+mod serve;
+
+pub use app::{ServerOptions, app, openapi};
+pub use serve::serve;

@@ -1,0 +1,357 @@
+//! Errors as the API tells them: `application/problem+json` (RFC 9457).
+//!
+//! This is the one place that knows which status belongs to which refusal of the engine. What a caller reads
+//! and what the log records are two messages: the cause of a 5xx stays in the log.
+
+use axum::response::{IntoResponse, Response};
+use fanfare::{
+    AcceptError, ConfigureError, StoreError,
+    core::{Fault, escape_pointer},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        response::{Response as ResponseDoc, ResponseBuilder, ResponsesBuilder},
+    },
+};
+
+use crate::reply;
+
+/// What went wrong, as a document (RFC 9457).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// What kind of problem this is: a URN that programs can compare.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:fanfare:problem:invalid", value_type = String)]
+    kind: &'static str,
+    /// The kind in words.
+    #[schema(value_type = String)]
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong in this case, and what to do about it.
+    detail: String,
+    /// Each thing that is wrong with the input, and where.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<InputError>,
+    /// Where a channel that cannot be deleted is used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    uses: Vec<String>,
+}
+
+/// One thing that is wrong with the input.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct InputError {
+    /// Where: a JSON pointer (RFC 6901) into the body, or `/` and the name of a query parameter.
+    pointer: String,
+    /// What is wrong there.
+    detail: String,
+}
+
+impl From<Fault> for InputError {
+    fn from(fault: Fault) -> Self {
+        Self { pointer: fault.pointer, detail: fault.detail }
+    }
+}
+
+/// A refusal on its way to the caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(Box<ProblemBody>);
+
+/// The kinds of problem: status, URN and title.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind(StatusCode, &'static str, &'static str);
+
+impl Kind {
+    pub(crate) const MALFORMED: Self =
+        Self(StatusCode::BAD_REQUEST, "urn:fanfare:problem:malformed", "The request cannot be read");
+    pub(crate) const TOO_DEEP: Self =
+        Self(StatusCode::BAD_REQUEST, "urn:fanfare:problem:too-deep", "The document is nested too deeply");
+    const UNAUTHORIZED: Self =
+        Self(StatusCode::UNAUTHORIZED, "urn:fanfare:problem:unauthorized", "Credentials are needed");
+    const FORBIDDEN: Self = Self(StatusCode::FORBIDDEN, "urn:fanfare:problem:forbidden", "The token may not do this");
+    const NOT_FOUND: Self = Self(StatusCode::NOT_FOUND, "urn:fanfare:problem:not-found", "There is nothing here");
+    pub(crate) const METHOD: Self =
+        Self(StatusCode::METHOD_NOT_ALLOWED, "urn:fanfare:problem:method", "This cannot be done here");
+    const CONFLICT: Self = Self(StatusCode::CONFLICT, "urn:fanfare:problem:conflict", "This cannot be done now");
+    const NAME_TAKEN: Self = Self(StatusCode::CONFLICT, "urn:fanfare:problem:name-taken", "The name is taken");
+    const IN_USE: Self = Self(StatusCode::CONFLICT, "urn:fanfare:problem:in-use", "The channel is in use");
+    const KEY_REUSED: Self =
+        Self(StatusCode::CONFLICT, "urn:fanfare:problem:key-reused", "The idempotency key was used before");
+    const CHANGED: Self =
+        Self(StatusCode::PRECONDITION_FAILED, "urn:fanfare:problem:changed", "The document has changed");
+    pub(crate) const TOO_LARGE: Self =
+        Self(StatusCode::PAYLOAD_TOO_LARGE, "urn:fanfare:problem:too-large", "The body is too large");
+    pub(crate) const MEDIA_TYPE: Self =
+        Self(StatusCode::UNSUPPORTED_MEDIA_TYPE, "urn:fanfare:problem:media-type", "The body must be JSON");
+    const INVALID: Self =
+        Self(StatusCode::UNPROCESSABLE_ENTITY, "urn:fanfare:problem:invalid", "The input is not valid");
+    const INTERNAL: Self =
+        Self(StatusCode::INTERNAL_SERVER_ERROR, "urn:fanfare:problem:internal", "The server made a mistake");
+    const UNAVAILABLE: Self =
+        Self(StatusCode::SERVICE_UNAVAILABLE, "urn:fanfare:problem:unavailable", "The server cannot do this now");
+}
+
+impl Problem {
+    pub(crate) fn new(Kind(status, kind, title): Kind, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self(Box::new(ProblemBody {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail,
+            errors: Vec::new(),
+            uses: Vec::new(),
+        }))
+    }
+
+    /// Nobody said who is asking, or it is nobody we know.
+    pub(crate) fn unauthorized(detail: &str) -> Self {
+        Self::new(Kind::UNAUTHORIZED, detail)
+    }
+
+    /// The token is valid and may not do this.
+    pub(crate) fn forbidden(scope: &str) -> Self {
+        Self::new(Kind::FORBIDDEN, format!("this needs a token with the scope {scope}"))
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(Kind::NOT_FOUND, format!("there is no such {what}"))
+    }
+
+    /// The input is wrong in these places.
+    pub(crate) fn invalid(faults: Vec<Fault>) -> Self {
+        let faults: Vec<_> = faults.into_iter().map(at_the_member).collect();
+        let detail = match faults.as_slice() {
+            [fault] => fault.to_string(),
+            faults => format!("{} things are wrong: see errors", faults.len()),
+        };
+        Self::new(Kind::INVALID, detail).with_errors(faults)
+    }
+
+    /// The input is wrong in this place.
+    pub(crate) fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::invalid(vec![Fault::new(pointer, detail)])
+    }
+
+    /// What the caller read has changed meanwhile.
+    pub(crate) fn changed() -> Self {
+        ConfigureError::Changed.into()
+    }
+
+    /// Our own mistake; the cause goes to the log.
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new(Kind::INTERNAL, "this is a mistake of the server: its log says more")
+    }
+
+    /// Something that we need is not there; the cause goes to the log.
+    pub(crate) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%cause, "a request could not be served");
+        Self::new(Kind::UNAVAILABLE, "the database does not answer, and nothing was changed: try again later")
+    }
+
+    /// The status, for a result inside a batch.
+    pub(crate) fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// The document, for a result inside a batch.
+    pub(crate) fn into_body(self) -> ProblemBody {
+        *self.0
+    }
+
+    /// The same problem of a part of a document, which the caller sent without its surroundings.
+    #[must_use]
+    pub(crate) fn relative_to(mut self, prefix: &str) -> Self {
+        for error in &mut self.0.errors {
+            if let Some(rest) = error.pointer.strip_prefix(prefix)
+                && (rest.is_empty() || rest.starts_with('/'))
+            {
+                error.pointer = rest.to_owned();
+            }
+        }
+        if let [error] = self.0.errors.as_slice() {
+            self.0.detail = Fault::new(error.pointer.as_str(), error.detail.as_str()).to_string();
+        }
+        self
+    }
+
+    fn with_errors(mut self, faults: Vec<Fault>) -> Self {
+        self.0.errors = faults.into_iter().map(InputError::from).collect();
+        self
+    }
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Invalid(faults) => Self::invalid(faults),
+            AcceptError::NoJob(_) => Self::new(Kind::NOT_FOUND, error.to_string()),
+            AcceptError::KeyReused => Self::new(Kind::KEY_REUSED, error.to_string()),
+            AcceptError::Unavailable(cause) => Self::unavailable(&cause),
+        }
+    }
+}
+
+impl From<ConfigureError> for Problem {
+    fn from(error: ConfigureError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ConfigureError::Invalid(faults) => Self::invalid(faults),
+            ConfigureError::NotFound(what) => Self::not_found(what),
+            ConfigureError::NameTaken(_) => {
+                Self::new(Kind::NAME_TAKEN, detail.as_str()).with_errors(vec![Fault::new("/name", detail)])
+            }
+            ConfigureError::InUse(uses) => {
+                let mut problem = Self::new(Kind::IN_USE, format!("{detail}: take it out there, or use force=true"));
+                problem.0.uses = uses;
+                problem
+            }
+            ConfigureError::Conflict(_) => Self::new(Kind::CONFLICT, detail),
+            ConfigureError::Changed => Self::new(Kind::CHANGED, detail),
+            ConfigureError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(cause) => Self::unavailable(&cause),
+            StoreError::NameTaken(name) => ConfigureError::NameTaken(name).into(),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let bytes = serde_json::to_vec(&self.0).unwrap_or_default();
+        let mut response = reply::bytes(status, HeaderValue::from_static("application/problem+json"), bytes);
+        let extra = match status {
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "1")),
+            _ => None,
+        };
+        if let Some((name, value)) = extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// A parser says of a member that is missing, or there twice, only what it belongs to. It is pointed at itself.
+fn at_the_member(fault: Fault) -> Fault {
+    let named = |start: &str| fault.detail.strip_prefix(start).and_then(|rest| rest.strip_suffix('`'));
+    let (name, why) = match (named("missing field `"), named("duplicate field `")) {
+        (Some(name), _) => (name, "is required"),
+        (_, Some(name)) => (name, "stands here twice"),
+        (None, None) => return fault,
+    };
+    Fault::new(format!("{}/{}", fault.pointer, escape_pointer(name)), format!("{name} {why}"))
+}
+
+/// Declares a set of documented refusals, to be named among an operation's responses.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal $text:literal,)+ })+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<String, RefOr<ResponseDoc>> {
+                let responses = ResponsesBuilder::new();
+                $(let responses = responses.response($status, problem_response($text));)+
+                responses.build().into()
+            }
+        }
+    )+};
+}
+
+refusals! {
+    /// What every operation that needs a token can answer.
+    Denied {
+        "401" "No credentials, or unknown ones",
+        "403" "The token's scope does not cover this",
+        "500" "The server's own mistake",
+        "503" "The database does not answer",
+    }
+    /// What every operation with a body can answer.
+    BadBody {
+        "400" "The body is not JSON, or is nested more than 64 levels deep",
+        "413" "The body is too large",
+        "415" "The body is something else than JSON",
+        "422" "The body is JSON and not valid: `errors` says where",
+    }
+    /// A query parameter that is unknown or out of range.
+    BadQuery {
+        "422" "A query parameter is unknown or not valid",
+    }
+    /// The thing that the path names does not exist.
+    Missing {
+        "404" "There is no such thing",
+    }
+    /// It cannot be done in the present state.
+    Conflicting {
+        "409" "It cannot be done in the present state: `detail` says why",
+    }
+    /// `If-Match` names another state.
+    Stale {
+        "412" "The document is not the one that `If-Match` names",
+    }
+    /// Not ready, or not able.
+    Unavailable {
+        "503" "The database or the engine is not ready",
+    }
+}
+
+fn problem_response(text: &str) -> RefOr<ResponseDoc> {
+    let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+    let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(text).content("application/problem+json", content).build().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_refuses_has_one_status_each() {
+        let check = |problem: Problem, status: u16, text: &str| {
+            assert_eq!(problem.status(), status);
+            let body = serde_json::to_string(&problem.into_body()).unwrap();
+            assert!(body.contains(text), "{text} is missing in {body}");
+        };
+        let fault = || vec![Fault::new("/data/path", "wrong")];
+        check(AcceptError::Invalid(fault()).into(), 422, r#"{"pointer":"/data/path","detail":"wrong"}"#);
+        check(AcceptError::NoJob("nightly".into()).into(), 404, "nightly");
+        check(AcceptError::KeyReused.into(), 409, "key-reused");
+        check(AcceptError::Unavailable("secret cause".into()).into(), 503, "try again");
+        check(ConfigureError::NotFound("channel").into(), 404, "channel");
+        check(ConfigureError::NameTaken("a".into()).into(), 409, r#""pointer":"/name""#);
+        check(ConfigureError::InUse(vec!["job nightly".into()]).into(), 409, r#""uses":["job nightly"]"#);
+        check(ConfigureError::Conflict("nobody to tell".into()).into(), 409, "nobody to tell");
+        check(ConfigureError::Changed.into(), 412, "read it again");
+        let hidden = Problem::from(AcceptError::Unavailable("secret cause".into()));
+        assert!(!serde_json::to_string(&hidden.into_body()).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn a_part_of_a_document_has_pointers_of_its_own() {
+        let whole = Problem::invalid(vec![
+            Fault::new("/events/user_login/notify_user", "needs mail"),
+            Fault::new("/events/user_login2", "other"),
+        ]);
+        let pointers: Vec<_> =
+            whole.relative_to("/events/user_login").into_body().errors.into_iter().map(|e| e.pointer).collect();
+        assert_eq!(pointers, ["/notify_user", "/events/user_login2"]);
+    }
+}

@@ -1,0 +1,94 @@
+//! Deliveries: what was sent, to whom, and why; and another try.
+
+use axum::extract::State;
+use fanfare::core::DeliveryId;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    app::AppState,
+    auth::{Allowed, ToAdminister, ToRead},
+    dto::{
+        delivery::{DeliveryDetail, DeliveryItem, DeliveryQuery, Retried, RetryInput},
+        words::DeliveryState,
+    },
+    extract::{Id, Json, NoQuery, Query},
+    page::{List, Stretch},
+    problem::{BadBody, BadQuery, Conflicting, Denied, Missing, Problem},
+    reply::Reply,
+};
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(retry))
+        .routes(routes!(retry_many))
+}
+
+/// List deliveries, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/deliveries", tag = "deliveries", security(("token" = ["read"])),
+    operation_id = "list_deliveries", params(DeliveryQuery),
+    responses((status = 200, body = List<DeliveryItem>), Denied, BadQuery)
+)]
+async fn list(
+    State(app): State<AppState>,
+    _: Allowed<ToRead>,
+    Query(query): Query<DeliveryQuery>,
+) -> Result<Reply<List<DeliveryItem>>, Problem> {
+    let stretch = Stretch::new(query.limit, query.cursor.as_deref())?;
+    let deliveries = app.engine.deliveries((&query).into(), stretch.page()).await?;
+    Ok(Reply::ok(stretch.list(deliveries, |delivery| delivery.id.0)))
+}
+
+/// Show a delivery, with what went out and every attempt.
+#[utoipa::path(
+    get, path = "/api/v1/deliveries/{id}", tag = "deliveries", security(("token" = ["read"])),
+    operation_id = "show_delivery", params(("id" = Uuid, Path, description = "The delivery")),
+    responses((status = 200, body = DeliveryDetail), Denied, BadQuery, Missing)
+)]
+async fn show(
+    State(app): State<AppState>,
+    _: Allowed<ToRead>,
+    Id(id): Id<DeliveryId>,
+    _: NoQuery,
+) -> Result<Reply<DeliveryDetail>, Problem> {
+    let delivery = app.engine.delivery(id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
+    Ok(Reply::ok(delivery.into()))
+}
+
+/// Try a delivery again now.
+///
+/// For one that is dead or pending; any other is 409.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/{id}/retry", tag = "deliveries", security(("token" = ["admin"])),
+    operation_id = "retry_delivery", params(("id" = Uuid, Path, description = "The delivery")),
+    responses((status = 202, body = Retried), Denied, BadQuery, Missing, Conflicting)
+)]
+async fn retry(
+    State(app): State<AppState>,
+    _: Allowed<ToAdminister>,
+    Id(id): Id<DeliveryId>,
+    _: NoQuery,
+) -> Result<Reply<Retried>, Problem> {
+    app.engine.retry(id).await?;
+    Ok(Reply::accepted(Retried { retried: 1 }))
+}
+
+/// Try many deliveries again now.
+#[utoipa::path(
+    post, path = "/api/v1/deliveries/retry", tag = "deliveries", security(("token" = ["admin"])),
+    operation_id = "retry_deliveries", request_body = RetryInput,
+    responses((status = 202, body = Retried), Denied, BadBody)
+)]
+async fn retry_many(
+    State(app): State<AppState>,
+    _: Allowed<ToAdminister>,
+    _: NoQuery,
+    Json(input): Json<RetryInput>,
+) -> Result<Reply<Retried>, Problem> {
+    if !matches!(input.state, DeliveryState::Dead | DeliveryState::Pending) {
+        return Err(Problem::fault("/state", "only dead and pending deliveries can be tried again"));
+    }
+    Ok(Reply::accepted(Retried { retried: app.engine.retry_many(input.into()).await? }))
+}

@@ -1,0 +1,11 @@
+//! The operations. A handler reads the request, asks the engine once, and puts the answer into a document;
+//! decisions are made elsewhere.
+
+pub(crate) mod channels;
+pub(crate) mod deliveries;
+pub(crate) mod docs;
+pub(crate) mod event_types;
+pub(crate) mod events;
+pub(crate) mod jobs;
+pub(crate) mod service;
+pub(crate) mod settings;
