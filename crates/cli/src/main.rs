@@ -65,7 +65,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             return Err(misplaced("--json and --url are for the commands that talk to a server, not for serve"));
         }
         let loaded = load(&[&outer, inner])?;
-        return runtime(Builder::new_multi_thread())?.block_on(serve::serve(&loaded));
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(workers());
+        return runtime(builder)?.block_on(serve::serve(&loaded));
     }
     if outer != ServeFlags::default() {
         return Err(misplaced("the options of serve go with serve only"));
@@ -76,6 +78,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
     let session = Session { client: Client::new(&settings)?, screen: Screen::stdout(), json: common.json };
     runtime(Builder::new_current_thread())?.block_on(commands::run(command, &session))
+}
+
+/// One for each core but one, which the database's own thread keeps busy: threads that wake one another for every
+/// event cost more than they bring.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {

@@ -1,5 +1,7 @@
 //! Who hears of an event: the rules case by case, then the laws that hold for every case.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use fanfare_core::{

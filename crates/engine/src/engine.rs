@@ -12,15 +12,20 @@ use std::{
 use fanfare_core::{AttemptInfo, Catalog, DeliveryId, EventId, Registry, RetryPolicy, Transport, Variables};
 use fanfare_store::{Store, StoreError};
 use fanfare_template::Renderer;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use jiff::Timestamp;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc, oneshot},
+};
 use uuid::Uuid;
 
 use crate::{
     AcceptError, Accepted, Clock, Explanation, Idempotency, Random, Run, Submission, SystemClock, SystemRandom,
+    birth::{Birth, words_for},
     intake::{Intake, Prepared},
     send::{Outside, payload},
     snapshot::{Current, Snapshot},
-    writer::{Acceptance, HealthBook, Write, Writer, words_for},
+    writer::{Acceptance, HealthBook, Write, Writer},
 };
 
 /// Events that may wait for the writer at once; more wait before they are planned.
@@ -100,6 +105,9 @@ pub enum EngineError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The writer's thread cannot be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
 }
 
 impl Engine {
@@ -123,11 +131,12 @@ impl Engine {
             outside: outside.clone(),
             health: health.clone(),
             sender: sender.clone(),
+            runtime: Handle::current(),
             lanes: HashMap::new(),
             unrecorded: Vec::new(),
         };
         writer.recover().await?;
-        tokio::spawn(writer.run(inbox));
+        spawn_writer(writer, inbox)?;
         let inner = Inner {
             store: parts.store,
             catalog: parts.catalog,
@@ -208,8 +217,10 @@ impl Engine {
         }
         let _room = self.inner.room.acquire().await.map_err(|_| stopping())?;
         let prepared = prepare(&self.intake(&self.inner.current.get()))?;
+        let now = self.inner.outside.clock.now();
+        let expires_at = now.checked_add(self.inner.outside.retry.lifetime).unwrap_or(Timestamp::MAX);
         let (answer, accepted) = oneshot::channel();
-        let acceptance = Acceptance { prepared, key, answer };
+        let acceptance = Acceptance { birth: Birth::new(prepared, now, expires_at), key, answer };
         self.inner.writer.send(Write::Accept(Box::new(acceptance))).map_err(|_| stopping())?;
         accepted.await.map_err(|_| stopping())?
     }
@@ -246,6 +257,15 @@ impl Engine {
         let payloads = payloads.collect();
         Ok(Explanation { plan: prepared.plan, notification: (*prepared.notification).clone(), payloads })
     }
+}
+
+/// Gives the writer a thread of its own. Every transaction is a conversation with the database; among thousands of
+/// other tasks each of its answers would wait for its turn, and everybody else for the commit.
+fn spawn_writer(writer: Writer, inbox: mpsc::UnboundedReceiver<Write>) -> Result<(), EngineError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EngineError::Thread)?;
+    let run = move || runtime.block_on(writer.run(inbox));
+    std::thread::Builder::new().name("fanfare-writer".into()).spawn(run).map_err(EngineError::Thread)?;
+    Ok(())
 }
 
 fn find_job<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a fanfare_store::JobRow, AcceptError> {

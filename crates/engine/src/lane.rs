@@ -10,9 +10,12 @@ use std::{
 };
 
 use fanfare_core::{ChannelId, ErrorKind};
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -58,6 +61,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn start(
+        runtime: &Handle,
         id: ChannelId,
         outside: Arc<Outside>,
         current: Arc<Current>,
@@ -80,7 +84,7 @@ impl Lane {
             claiming: false,
             paused_until: None,
         };
-        tokio::spawn(task.run(told));
+        runtime.spawn(task.run(told));
         Self { tell, health, load, spilling: false }
     }
 
@@ -126,7 +130,13 @@ impl LaneTask {
             let sleep = self.work();
             tokio::select! {
                 biased;
-                Some(done) = self.in_flight.next() => self.done(done),
+                Some(done) = self.in_flight.next() => {
+                    self.done(done);
+                    // Attempts end in swarms; the rest of the swarm is taken before anything new is begun.
+                    while let Some(Some(done)) = self.in_flight.next().now_or_never() {
+                        self.done(done);
+                    }
+                }
                 message = told.recv() => match message {
                     Some(ToLane::Stop(reply)) => return self.finish(reply).await,
                     Some(message) => self.hear(message),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod birth;
 mod clock;
 mod configure;
 mod engine;

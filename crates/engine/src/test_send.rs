@@ -15,9 +15,10 @@ use uuid::Uuid;
 
 use crate::{
     ConfigureError, Engine, EventTest, TestResult,
+    birth::{document, event_document, recipients_text, words_for},
     send::{call, payload},
     snapshot::{ChannelEntry, Snapshot},
-    writer::{Write, document, event_document, recipients_text, words_for},
+    writer::Write,
 };
 
 /// What the title of every test begins with.

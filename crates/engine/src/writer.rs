@@ -9,19 +9,21 @@ use std::{
     time::Duration,
 };
 
-use fanfare_core::{ChannelId, DeliveryId, EventTypeId, Notification, Recipients, Registry, Target};
+use fanfare_core::{ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
-    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryRow, DeliveryState, EventRow, JobRow, KnownKey,
-    NewEvent, NewKey, Next, Store, StoreError,
+    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryState, JobRow, KnownKey, NewEvent, Next, Store,
+    StoreError,
 };
 use jiff::Timestamp;
-use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 use uuid::Uuid;
 
 use crate::{
-    AcceptError, Accepted, AcceptedDelivery, Idempotency,
-    intake::Prepared,
+    AcceptError, Accepted, Idempotency,
+    birth::{Birth, document},
     lane::{CAPACITY, Lane, LaneHealth, ToLane},
     send::{Done, Leased, Outside},
     snapshot::{Current, NOTIFICATIONS, Snapshot},
@@ -60,10 +62,10 @@ pub(crate) enum Write {
     Stop(Duration, Answer<()>),
 }
 
-/// A prepared event, and who waits for the answer.
+/// An event that is ready to be written, and who waits for the answer.
 #[derive(Debug)]
 pub(crate) struct Acceptance {
-    pub(crate) prepared: Prepared,
+    pub(crate) birth: Birth,
     pub(crate) key: Option<Idempotency>,
     pub(crate) answer: Answer<Verdict>,
 }
@@ -88,6 +90,8 @@ pub(crate) struct Writer {
     pub(crate) outside: Arc<Outside>,
     pub(crate) health: HealthBook,
     pub(crate) sender: mpsc::UnboundedSender<Write>,
+    /// Where lanes run: not on the writer's own thread.
+    pub(crate) runtime: Handle,
     pub(crate) lanes: HashMap<ChannelId, Lane>,
     /// Outcomes that the database has not taken yet.
     pub(crate) unrecorded: Vec<Done>,
@@ -176,7 +180,7 @@ impl Writer {
                 return;
             }
         };
-        let (events, births) = self.births(accepts, known, now);
+        let (events, births) = self.births(accepts, known);
         match self.write(commit, events, &outcomes).await {
             Ok(()) => self.hand_out(births, &outcomes, now),
             Err(error) => {
@@ -202,12 +206,7 @@ impl Writer {
     }
 
     /// What is to be written for new events; a repeat is answered with what was answered first.
-    fn births(
-        &mut self,
-        accepts: Vec<Acceptance>,
-        mut known: Vec<KnownKey>,
-        now: Timestamp,
-    ) -> (Vec<NewEvent>, Births) {
+    fn births(&mut self, accepts: Vec<Acceptance>, mut known: Vec<KnownKey>) -> (Vec<NewEvent>, Births) {
         let snapshot = self.current.get();
         let mut births = Births::default();
         let mut events = Vec::with_capacity(accepts.len());
@@ -216,15 +215,15 @@ impl Writer {
                 births.answers.push((accept.answer, repeat));
                 continue;
             }
-            let (event, accepted) = self.birth(accept.prepared, accept.key, &snapshot, now, &mut births);
-            known.extend(event.key.as_ref().map(|key| KnownKey {
-                scope: key.scope.clone(),
-                key: key.key.clone(),
-                body_hash: key.body_hash.clone(),
-                answer: key.answer.clone(),
-            }));
-            events.push(event);
-            births.answers.push((accept.answer, Ok(accepted)));
+            let mut birth = accept.birth;
+            self.settle(&mut birth, &snapshot, &mut births);
+            if let Some(Idempotency { scope, key, body_hash }) = accept.key {
+                let key = KnownKey { scope, key, body_hash, answer: document(&birth.accepted) };
+                known.push(key.clone());
+                birth.new.key = Some(key);
+            }
+            events.push(birth.new);
+            births.answers.push((accept.answer, Ok(birth.accepted)));
         }
         (events, births)
     }
@@ -256,112 +255,30 @@ impl Writer {
         }
     }
 
-    /// The rows of an event, and who gets its deliveries.
-    fn birth(
-        &mut self,
-        prepared: Prepared,
-        key: Option<Idempotency>,
-        snapshot: &Snapshot,
-        now: Timestamp,
-        births: &mut Births,
-    ) -> (NewEvent, Accepted) {
-        let created_at = now.as_millisecond();
-        let expires_at = now.checked_add(self.outside.retry.lifetime).unwrap_or(Timestamp::MAX);
-        let Prepared { event, plan, notification, user_notification, last_run } = prepared;
-        let mut deliveries = Vec::with_capacity(plan.targets.len());
-        let mut told = Vec::with_capacity(plan.targets.len());
-        for target in &plan.targets {
-            let id = DeliveryId(Uuid::now_v7());
-            let words = words_for(target, &notification, user_notification.as_ref());
-            let (state, owner) = match snapshot.channels.entry(target.channel_id) {
-                None => (DeliveryState::Suppressed, None),
-                Some(entry) if !entry.info.enabled => (DeliveryState::Held, None),
-                Some(_) => match self.lanes.get_mut(&target.channel_id) {
-                    Some(lane) if !lane.spilling && lane.reserve() => {
-                        (DeliveryState::Pending, Some(self.store.owner()))
-                    }
-                    _ => (DeliveryState::Pending, None),
-                },
-            };
-            match (state, owner) {
-                (DeliveryState::Pending, Some(_)) => {
-                    births.leased.entry(target.channel_id).or_default().push(Leased {
-                        id,
-                        event_id: event.id,
-                        event_type: event.event_type.clone(),
-                        notification: words.clone(),
-                        recipients: target.recipients.clone(),
-                        attempts: 0,
-                        expires_at,
-                    });
+    /// Decides where each delivery of an event begins, and remembers who gets it.
+    fn settle(&mut self, birth: &mut Birth, snapshot: &Snapshot, births: &mut Births) {
+        for (place, leased) in std::mem::take(&mut birth.leases).into_iter().enumerate() {
+            let channel = ChannelId(birth.new.deliveries[place].channel_id);
+            let enabled = snapshot.channels.entry(channel).map(|entry| entry.info.enabled);
+            let lane = self.lanes.get_mut(&channel);
+            match (enabled, lane) {
+                (None, _) => birth.settle(place, DeliveryState::Suppressed, None),
+                (Some(false), _) => birth.settle(place, DeliveryState::Held, None),
+                (Some(true), Some(lane)) if !lane.spilling && lane.reserve() => {
+                    birth.settle(place, DeliveryState::Pending, Some(self.store.owner()));
+                    births.leased.entry(channel).or_default().push(leased);
                 }
-                (DeliveryState::Pending, None) => {
-                    if let Some(lane) = self.lanes.get_mut(&target.channel_id) {
+                (Some(true), lane) => {
+                    birth.settle(place, DeliveryState::Pending, None);
+                    if let Some(lane) = lane {
                         lane.spilling = true;
                     }
-                    if !births.spilled.contains(&target.channel_id) {
-                        births.spilled.push(target.channel_id);
+                    if !births.spilled.contains(&channel) {
+                        births.spilled.push(channel);
                     }
                 }
-                _ => {}
             }
-            told.push(AcceptedDelivery {
-                id,
-                channel_id: target.channel_id,
-                channel_name: target.channel_name.clone(),
-                target: target.label(),
-                reason: target.reason,
-                state,
-            });
-            deliveries.push(DeliveryRow {
-                id: id.0,
-                event_id: event.id.0,
-                event_type: event.event_type.to_string(),
-                job_id: event.job.as_ref().map(|job| job.id.0),
-                channel_id: target.channel_id.0,
-                channel_name: target.channel_name.clone(),
-                kind: target.kind.clone(),
-                target: target.label(),
-                recipients: recipients_text(&target.recipients),
-                reason: target.reason.as_str().into(),
-                title: words.title.clone(),
-                test: false,
-                state,
-                attempts: 0,
-                due_at: (state == DeliveryState::Pending).then_some(created_at),
-                owner,
-                expires_at: expires_at.as_millisecond(),
-                held_at: (state == DeliveryState::Held).then_some(created_at),
-                possibly_duplicate: false,
-                created_at,
-                delivered_at: None,
-                last_attempt_at: None,
-                last_duration_ms: None,
-                last_status: None,
-                last_outcome: None,
-                last_detail: None,
-            });
         }
-        let accepted = Accepted { id: event.id, duplicate: false, deliveries: told, skipped: plan.skips.clone() };
-        let key = key.map(|key| NewKey {
-            scope: key.scope,
-            key: key.key,
-            body_hash: key.body_hash,
-            answer: serde_json::to_string(&accepted).unwrap_or_default(),
-        });
-        let row = EventRow {
-            id: event.id.0,
-            event_type: event.event_type.to_string(),
-            job_id: event.job.as_ref().map(|job| job.id.0),
-            test: false,
-            occurred_at: event.occurred_at.as_millisecond(),
-            created_at,
-            event: event_document(&event),
-            notification: document(&*notification),
-            user_notification: user_notification.as_deref().map(document),
-            plan: document(&plan),
-        };
-        (NewEvent { event: row, deliveries, key, last_run }, accepted)
     }
 
     /// Takes as much as the lane has room for. When nothing is left, new deliveries need not queue behind it.
@@ -442,8 +359,10 @@ impl Writer {
         let snapshot = Snapshot::load(&self.store, &self.registry, &self.current.get()).await?;
         self.lanes.retain(|id, _| snapshot.channels.entry(*id).is_some());
         for entry in snapshot.channels.iter() {
-            let start = || Lane::start(entry.info.id, self.outside.clone(), self.current.clone(), self.sender.clone());
-            self.lanes.entry(entry.info.id).or_insert_with(start);
+            self.lanes.entry(entry.info.id).or_insert_with(|| {
+                let (outside, current) = (self.outside.clone(), self.current.clone());
+                Lane::start(&self.runtime, entry.info.id, outside, current, self.sender.clone())
+            });
         }
         self.current.set(snapshot);
         for lane in self.lanes.values() {
@@ -569,29 +488,4 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         attempts: u32::try_from(delivery.attempts).unwrap_or(0),
         expires_at: Timestamp::from_millisecond(delivery.expires_at).unwrap_or(Timestamp::MAX),
     })
-}
-
-/// What a target is told: the user's own wording where there is one, else the ordinary one.
-pub(crate) fn words_for<'a>(
-    target: &Target,
-    notification: &'a Arc<Notification>,
-    user_notification: Option<&'a Arc<Notification>>,
-) -> &'a Arc<Notification> {
-    match target.recipients {
-        Recipients::Only(_) => user_notification.unwrap_or(notification),
-        Recipients::Configured | Recipients::Except(_) => notification,
-    }
-}
-
-pub(crate) fn recipients_text(recipients: &Recipients) -> Option<String> {
-    (*recipients != Recipients::Configured).then(|| document(recipients))
-}
-
-pub(crate) fn event_document(event: &fanfare_core::Event) -> String {
-    json!({ "data": event.data, "user": event.user, "condition": event.condition }).to_string()
-}
-
-/// JSON of a type that always has one.
-pub(crate) fn document<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! The whole library on a real SQLite file, with real receivers.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use fanfare::{

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
     entity::{attempt, idempotency, job},
-    rows::{DELIVERY, EVENT, MOST_ROWS, delivery_values, event_values, insert, marks, powers_of_two},
+    rows::{DELIVERY, EVENT, MOST_ROWS, delivery_values, event_values, insert, marks, pieces},
 };
 
 /// An accepted event with all that is written for it.
@@ -22,25 +22,12 @@ pub struct NewEvent {
     /// One delivery per target.
     pub deliveries: Vec<DeliveryRow>,
     /// What recognises a repeat of the request.
-    pub key: Option<NewKey>,
+    pub key: Option<KnownKey>,
     /// For a run of a job: what the job shows as its last one.
     pub last_run: Option<LastRun>,
 }
 
-/// An idempotency key to remember.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// The token and endpoint within which the key counts.
-    pub scope: String,
-    /// The key.
-    pub key: String,
-    /// A hash of the request's body.
-    pub body_hash: Vec<u8>,
-    /// The answer to give again.
-    pub answer: String,
-}
-
-/// An idempotency key that was used before.
+/// An idempotency key with the answer that was given first.
 #[derive(Clone, Debug)]
 pub struct KnownKey {
     /// The token and endpoint within which the key counts.
@@ -158,10 +145,10 @@ impl Commit {
             }
         }
         let backend = self.tx.get_database_backend();
-        for chunk in powers_of_two(rows) {
+        for chunk in pieces(rows) {
             self.tx.execute_raw(insert(backend, "fanfare_events", &EVENT, chunk.into_iter().map(event_values))).await?;
         }
-        for chunk in powers_of_two(deliveries) {
+        for chunk in pieces(deliveries) {
             let rows = chunk.into_iter().map(delivery_values);
             self.tx.execute_raw(insert(backend, "fanfare_deliveries", &DELIVERY, rows)).await?;
         }
@@ -173,7 +160,7 @@ impl Commit {
 
     /// Writes failed attempts of deliveries that are inserted in the same transaction, such as tests.
     pub async fn insert_attempts(&self, rows: Vec<AttemptRow>) -> Result<(), StoreError> {
-        for chunk in powers_of_two(rows.into_iter().map(|row| clean_attempt(row).into_active_model()).collect()) {
+        for chunk in pieces(rows.into_iter().map(|row| clean_attempt(row).into_active_model()).collect()) {
             attempt::Entity::insert_many(chunk).exec_without_returning(&self.tx).await?;
         }
         Ok(())
@@ -200,7 +187,7 @@ impl Commit {
         }
         self.insert_attempts(failures).await?;
         for (state, group) in DeliveryState::ALL.into_iter().zip(by_state) {
-            for chunk in powers_of_two(group) {
+            for chunk in pieces(group) {
                 let recorded =
                     self.tx.execute_raw(record_statement(self.tx.get_database_backend(), self.owner, state, chunk));
                 let recorded = i64::try_from(recorded.await?.rows_affected()).unwrap_or(i64::MAX);
@@ -228,7 +215,7 @@ impl Commit {
     }
 
     /// An expired key of the same name is overwritten.
-    async fn insert_key(&self, key: NewKey, created_at: i64) -> Result<(), StoreError> {
+    async fn insert_key(&self, key: KnownKey, created_at: i64) -> Result<(), StoreError> {
         let row = idempotency::ActiveModel {
             scope: Set(clean(key.scope)),
             key: Set(clean(key.key)),

@@ -24,6 +24,9 @@ pub enum StoreError {
         /// Why.
         detail: String,
     },
+    /// The database's file cannot be made or opened.
+    #[error("the database file {0} cannot be opened: {1}")]
+    File(String, std::io::Error),
     /// The address of the database is not one we know.
     #[error("the database URL needs to start with sqlite: or postgres://")]
     Url,

@@ -12,7 +12,7 @@ mod queue;
 mod rows;
 mod state;
 
-pub use commit::{Attempted, Commit, KnownKey, NewEvent, NewKey, Next};
+pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
 pub use config::{ChannelRow, JobRow, LastRun};
 pub use entity::{attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow};
 pub use error::StoreError;

@@ -79,7 +79,7 @@ impl Store {
 
     /// Gives deliveries that this node has in memory back to the database, due at once.
     pub async fn release(&self, ids: Vec<Uuid>) -> Result<(), StoreError> {
-        for ids in crate::rows::powers_of_two(ids) {
+        for ids in crate::rows::pieces(ids) {
             delivery::Entity::update_many()
                 .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
                 .filter(Expr::cust("state = 0"))

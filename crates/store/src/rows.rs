@@ -1,5 +1,4 @@
-//! Statements over many rows, as text: the writer's own. Their number is small, because the number of rows is
-//! always a power of two, so the database keeps all of them prepared.
+//! Statements over many rows, as text: the writer's own.
 
 use sea_orm::{DbBackend, Statement, Value};
 
@@ -138,12 +137,19 @@ pub(crate) fn marks<const N: usize>(backend: DbBackend, rows: usize, types: &[&s
     marks
 }
 
-/// Cuts a list into pieces whose lengths are powers of two, so that statements stay few and prepared.
-pub(crate) fn powers_of_two<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+/// Up to here every number of rows has a statement of its own.
+const FEW: usize = 32;
+
+/// Cuts a list into few pieces of few lengths, so that a transaction needs few statements and all of them stay
+/// prepared: whole up to 32 rows, powers of two above.
+pub(crate) fn pieces<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     rows.reverse();
     std::iter::from_fn(move || {
-        let length = rows.len().min(MOST_ROWS);
-        let size = length.checked_ilog2().map(|log| 1 << log)?;
+        let size = match rows.len().min(MOST_ROWS) {
+            0 => return None,
+            few @ 1..=FEW => few,
+            many => 1 << many.ilog2(),
+        };
         let mut piece = rows.split_off(rows.len() - size);
         piece.reverse();
         Some(piece)
@@ -155,11 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_powers_of_two_in_order() {
-        let pieces: Vec<Vec<i32>> = powers_of_two((0..1_037).collect()).collect();
-        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [512, 512, 8, 4, 1]);
-        assert_eq!(pieces.concat(), (0..1_037).collect::<Vec<_>>());
-        assert_eq!(powers_of_two(Vec::<i32>::new()).count(), 0);
+    fn pieces_are_few_and_in_order() {
+        let cut: Vec<Vec<i32>> = pieces((0..1_135).collect()).collect();
+        assert_eq!(cut.iter().map(Vec::len).collect::<Vec<_>>(), [512, 512, 64, 32, 15]);
+        assert_eq!(cut.concat(), (0..1_135).collect::<Vec<_>>());
+        assert_eq!(pieces(Vec::<i32>::new()).count(), 0);
     }
 
     #[test]

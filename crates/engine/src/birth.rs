@@ -1,0 +1,148 @@
+//! The rows of an accepted event. They are made where the event is accepted, so that the writer, of which there is
+//! one, only decides what depends on everything else: where each delivery begins.
+
+use std::sync::Arc;
+
+use fanfare_core::{DeliveryId, Event, Notification, Recipients, Target};
+use fanfare_store::{DeliveryRow, DeliveryState, EventRow, NewEvent};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{Accepted, AcceptedDelivery, intake::Prepared, send::Leased};
+
+/// An event that is ready to be written. The lists are of one length, a place for each target.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    /// What is written.
+    pub(crate) new: NewEvent,
+    /// What lanes get.
+    pub(crate) leases: Vec<Leased>,
+    /// What the sender is told.
+    pub(crate) accepted: Accepted,
+}
+
+impl Birth {
+    pub(crate) fn new(prepared: Prepared, now: Timestamp, expires_at: Timestamp) -> Self {
+        let Prepared { event, plan, notification, user_notification, last_run } = prepared;
+        let row = EventRow {
+            id: event.id.0,
+            event_type: event.event_type.to_string(),
+            job_id: event.job.as_ref().map(|job| job.id.0),
+            test: false,
+            occurred_at: event.occurred_at.as_millisecond(),
+            created_at: now.as_millisecond(),
+            event: event_document(&event),
+            notification: document(&*notification),
+            user_notification: user_notification.as_deref().map(document),
+            plan: document(&plan),
+        };
+        let mut deliveries = Vec::with_capacity(plan.targets.len());
+        let mut leases = Vec::with_capacity(plan.targets.len());
+        let mut told = Vec::with_capacity(plan.targets.len());
+        for target in plan.targets {
+            let id = DeliveryId(Uuid::now_v7());
+            let words = words_for(&target, &notification, user_notification.as_ref());
+            deliveries.push(delivery_row(id, &event, &target, words, now, expires_at));
+            leases.push(Leased {
+                id,
+                event_id: event.id,
+                event_type: event.event_type.clone(),
+                notification: words.clone(),
+                recipients: target.recipients.clone(),
+                attempts: 0,
+                expires_at,
+            });
+            told.push(AcceptedDelivery {
+                id,
+                channel_id: target.channel_id,
+                target: target.label(),
+                channel_name: target.channel_name,
+                reason: target.reason,
+                state: DeliveryState::Pending,
+            });
+        }
+        let accepted = Accepted { id: event.id, duplicate: false, deliveries: told, skipped: plan.skips };
+        Self { new: NewEvent { event: row, deliveries, key: None, last_run }, leases, accepted }
+    }
+
+    /// Says where a delivery begins: `owner` for one that goes to its lane at once.
+    pub(crate) fn settle(&mut self, place: usize, state: DeliveryState, owner: Option<i64>) {
+        let row = &mut self.new.deliveries[place];
+        row.state = state;
+        row.owner = owner;
+        row.due_at = (state == DeliveryState::Pending).then_some(row.created_at);
+        row.held_at = (state == DeliveryState::Held).then_some(row.created_at);
+        self.accepted.deliveries[place].state = state;
+    }
+}
+
+/// The row of a delivery that nothing has happened to yet.
+fn delivery_row(
+    id: DeliveryId,
+    event: &Event,
+    target: &Target,
+    words: &Notification,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> DeliveryRow {
+    DeliveryRow {
+        id: id.0,
+        event_id: event.id.0,
+        event_type: event.event_type.to_string(),
+        job_id: event.job.as_ref().map(|job| job.id.0),
+        channel_id: target.channel_id.0,
+        channel_name: target.channel_name.clone(),
+        kind: target.kind.clone(),
+        target: target.label(),
+        recipients: recipients_text(&target.recipients),
+        reason: target.reason.as_str().into(),
+        title: words.title.clone(),
+        test: false,
+        state: DeliveryState::Pending,
+        attempts: 0,
+        due_at: None,
+        owner: None,
+        expires_at: expires_at.as_millisecond(),
+        held_at: None,
+        possibly_duplicate: false,
+        created_at: now.as_millisecond(),
+        delivered_at: None,
+        last_attempt_at: None,
+        last_duration_ms: None,
+        last_status: None,
+        last_outcome: None,
+        last_detail: None,
+    }
+}
+
+/// What a target is told: the user's own wording where there is one, else the ordinary one.
+pub(crate) fn words_for<'a>(
+    target: &Target,
+    notification: &'a Arc<Notification>,
+    user_notification: Option<&'a Arc<Notification>>,
+) -> &'a Arc<Notification> {
+    match target.recipients {
+        Recipients::Only(_) => user_notification.unwrap_or(notification),
+        Recipients::Configured | Recipients::Except(_) => notification,
+    }
+}
+
+pub(crate) fn recipients_text(recipients: &Recipients) -> Option<String> {
+    (*recipients != Recipients::Configured).then(|| document(recipients))
+}
+
+/// The part of an event that is kept as a document.
+pub(crate) fn event_document(event: &Event) -> String {
+    #[derive(serde::Serialize)]
+    struct Document<'a> {
+        data: &'a serde_json::Map<String, serde_json::Value>,
+        user: &'a Option<fanfare_core::User>,
+        condition: &'a Option<fanfare_core::Condition>,
+    }
+    document(&Document { data: &event.data, user: &event.user, condition: &event.condition })
+}
+
+/// JSON of a type that always has one.
+pub(crate) fn document<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,106 @@
+//! The commands, against a running server.
+
+use fanfare_testkit::{Answer, Receiver};
+use fanfare_tests::{PATIENCE, Server};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_sent_and_looked_up() {
+    let (server, receiver) = (Server::start().await, Receiver::start().await);
+    let cli = server.cli();
+    let channel = server.api().webhook("ops", receiver.url("/")).await;
+    server.api().make_global(&[&channel]).await;
+
+    let sent = cli.run(&["send", "system_error", "component=scheduler", "error=no = sign, no \"problem\""]).done();
+    assert!(sent.out.contains("ops"), "{sent:?}");
+    let body = receiver.wait_for(1, PATIENCE).await[0].json();
+    assert_eq!(body["fields"][1]["value"], "no = sign, no \"problem\"");
+
+    let answer = cli.json(&["send", "system_error", "component=a", "error:=\"b\"", "--idempotency-key", "k1"]);
+    assert_eq!((&answer["duplicate"], &answer["deliveries"][0]["channel_id"]), (&json!(false), &json!(channel)));
+    let again = cli.json(&["send", "system_error", "component=a", "error=b", "--idempotency-key", "k1"]);
+    assert_eq!((&again["duplicate"], &again["id"]), (&json!(true), &answer["id"]));
+    server.api().settled().await;
+    assert_eq!(receiver.count(), 2);
+
+    let table = cli.run(&["deliveries", "list"]).done();
+    assert!(table.out.contains("ops") && table.out.contains("delivered"), "{table:?}");
+    let listed = cli.json(&["deliveries", "list"]);
+    assert_eq!(listed, server.api().get("/deliveries").await, "--json is the server's answer");
+    assert_eq!(cli.json(&["deliveries", "list", "--state", "dead"])["items"], json!([]));
+    let id = listed["items"][0]["id"].as_str().unwrap();
+    assert_eq!(cli.json(&["deliveries", "show", id]), server.api().get(&format!("/deliveries/{id}")).await);
+    assert!(cli.run(&["deliveries", "show", id]).done().out.contains("System Error"));
+    let event = answer["id"].as_str().unwrap();
+    assert_eq!(cli.json(&["events", "show", event])["id"], event);
+    assert_eq!(cli.json(&["events", "list", "--limit", "1"])["items"].as_array().unwrap().len(), 1);
+
+    let explained = cli.json(&["explain", "system_error", "component=a", "error=b"]);
+    assert_eq!(explained["plan"]["targets"][0]["channel_name"], "ops");
+    assert_eq!(server.api().all("/events").await.len(), 2, "explaining stores nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_are_listed_shown_and_tested() {
+    let (server, receiver) = (Server::start().await, Receiver::start().await);
+    let cli = server.cli();
+    assert_eq!(cli.json(&["channels", "list"]), json!([]));
+    assert_eq!(cli.run(&["channels", "list"]).code, Some(0));
+    let id = server.api().webhook("ops", receiver.url("/hook-Ab12")).await;
+    let table = cli.run(&["channels", "list"]).done();
+    assert!(table.out.contains("ops") && table.out.contains("webhook"), "{table:?}");
+    assert_eq!(cli.json(&["channels", "list"]), server.api().get("/channels").await);
+    for named in ["ops", id.as_str()] {
+        let shown = cli.run(&["channels", "show", named]).done();
+        assert!(shown.out.contains("ops") && !shown.out.contains("hook-Ab12"), "{shown:?}");
+        assert_eq!(cli.json(&["channels", "show", named])["id"], id.as_str());
+    }
+    let test = cli.run(&["channels", "test", "ops"]).done();
+    assert!(test.out.contains("200 OK"), "{test:?}");
+    assert_eq!(receiver.count(), 1);
+    receiver.answer_always(Answer::status(500).body("out of order"));
+    let test = cli.run(&["channels", "test", "ops"]);
+    assert_eq!(test.code, Some(1), "{test:?}");
+    assert!(format!("{}{}", test.out, test.err).contains("500 Internal Server Error: out of order"), "{test:?}");
+
+    server.api().job("nightly", &[(&id, "always")]).await;
+    assert!(cli.run(&["jobs", "list"]).done().out.contains("nightly"));
+    assert_eq!(cli.json(&["jobs", "show", "nightly"])["name"], "nightly");
+    assert!(cli.run(&["event-types", "list"]).done().out.contains("system_error"));
+    assert_eq!(cli.json(&["event-types", "list"]), server.api().get("/event-types").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_say_who_is_at_fault() {
+    let server = Server::start().await;
+    let check = |cli: &fanfare_tests::Cli, arguments: &[&str], code: i32, says: &str| {
+        let output = cli.run(arguments);
+        assert_eq!(output.code, Some(code), "{arguments:?}: {output:?}");
+        assert!(output.err.contains(says), "{arguments:?}: {says} is not said: {output:?}");
+    };
+    let cli = server.cli();
+    // Refused.
+    check(&cli, &["send", "no_such_type"], 1, "no_such_type");
+    check(&cli, &["send", "system_error", "component=a"], 1, "error");
+    check(&cli, &["send", "system_error", "component=a", "error=b", "colour=red"], 1, "colour");
+    check(&cli, &["channels", "show", "nobody"], 1, "nobody");
+    check(&cli, &["channels", "test", "nobody"], 1, "nobody");
+    check(&cli, &["deliveries", "show", "0198a2b0-0000-7000-8000-000000000000"], 1, "");
+    // Wrong use.
+    check(&cli, &["send"], 2, "TYPE");
+    check(&cli, &["send", "system_error", "component"], 2, "component");
+    check(&cli, &["send", "system_error", "error:={"], 2, "error");
+    check(&cli, &["channels"], 2, "");
+    check(&cli, &["channels", "dance"], 2, "dance");
+    check(&cli, &["deliveries", "list", "--state", "lost"], 2, "lost");
+    // Nobody there, or not allowed in.
+    check(&server.cli().with_url("http://127.0.0.1:1"), &["channels", "list"], 1, "127.0.0.1:1");
+    check(&server.cli().with_url("nowhere"), &["channels", "list"], 2, "FANFARE_URL");
+    check(&server.cli().with_token("wrong"), &["channels", "list"], 1, "token");
+    // The server's own words, for programs.
+    let refused = cli.run(&["--json", "send", "system_error", "component=a"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(format!("{}{}", refused.out, refused.err).contains("/data/error"), "{refused:?}");
+    assert_eq!(server.api().metrics().await.accepted, 0);
+    assert_eq!(server.api().all("/events").await.len(), 0);
+}

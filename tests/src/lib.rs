@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod binary;
+mod cli;
+mod server;
+mod sqlite;
+mod wait;
+
+pub use api::{Api, Metrics, Problem, Reply};
+pub use binary::binary;
+pub use cli::{Cli, Output};
+pub use server::{Killer, Server};
+pub use sqlite::{database, rows, snapshot, tool};
+pub use wait::{PATIENCE, until};
