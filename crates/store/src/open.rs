@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
@@ -54,8 +54,8 @@ const CHECKPOINT_PAGES: &str = "4000";
 impl Store {
     /// Connects, brings the tables up to date and registers this start of the node.
     ///
-    /// The caller makes sure that no other process works on the same SQLite file; whatever an earlier start
-    /// had in memory is taken back at once. Fails where the key is not the one the database was written with.
+    /// The caller makes sure that no other process works on the same database; whatever an earlier start had in
+    /// memory is taken back at once. Fails where the key is not the one the database was written with.
     pub async fn open(options: &StoreOptions, now: Timestamp) -> Result<Self, StoreError> {
         let (writer, reader) = connect(&options.url).await?;
         Migrator::up(&writer, None).await?;
@@ -78,14 +78,12 @@ impl Store {
 
     async fn register(&self, now: Timestamp) -> Result<i64, StoreError> {
         let tx = self.writer.begin().await?;
-        if tx.get_database_backend() == DbBackend::Sqlite {
-            node::Entity::delete_many().exec(&tx).await?;
-            // What was in memory when the last start ended may have been sent.
-            tx.execute_unprepared(
-                "UPDATE fanfare_deliveries SET owner = NULL, possibly_duplicate = TRUE WHERE state = 0 AND owner > 0",
-            )
-            .await?;
-        }
+        node::Entity::delete_many().exec(&tx).await?;
+        // What was in memory when the last start ended may have been sent.
+        tx.execute_unprepared(
+            "UPDATE fanfare_deliveries SET owner = NULL, possibly_duplicate = TRUE WHERE state = 0 AND owner > 0",
+        )
+        .await?;
         let now = now.as_millisecond();
         let row = node::ActiveModel { started_at: Set(now), seen_at: Set(now), ..Default::default() };
         let row = node::Entity::insert(row).exec(&tx).await?;
