@@ -67,10 +67,13 @@ impl Store {
         );
         let values = [Value::from(channel_id), Value::from(now)];
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-        let mut deliveries = DeliveryRow::find_by_statement(statement).all(&self.writer).await?;
+        // In one transaction: what is taken and then cannot be read must not stay taken.
+        let tx = immediate(&self.writer).await?;
+        let mut deliveries = DeliveryRow::find_by_statement(statement).all(&tx).await?;
         deliveries.sort_by_key(|row| (row.due_at, row.id));
         let ids: std::collections::BTreeSet<Uuid> = deliveries.iter().map(|row| row.event_id).collect();
-        let events = event::Entity::find().filter(event::Column::Id.is_in(ids)).all(&self.writer).await?;
+        let events = event::Entity::find().filter(event::Column::Id.is_in(ids)).all(&tx).await?;
+        tx.commit().await?;
         let events: std::collections::HashMap<_, _> = events.into_iter().map(|row| (row.id, row)).collect();
         let with_event =
             |delivery: DeliveryRow| events.get(&delivery.event_id).cloned().map(|event| Claimed { delivery, event });
