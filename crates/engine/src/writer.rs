@@ -310,8 +310,12 @@ impl Writer {
         let now = self.outside.clock.now();
         let expires_at = now.checked_add(self.outside.retry.lifetime).unwrap_or(Timestamp::MAX).as_millisecond();
         let revived = self.store.revive(id, now.as_millisecond(), expires_at).await?;
-        if revived {
+        let enabled = self.current.get().channels.entry(channel).is_some_and(|entry| entry.info.enabled);
+        if revived && enabled {
             self.wake(channel, now.as_millisecond(), now.as_millisecond());
+        } else if revived {
+            let in_flight = self.empty(channel).await;
+            self.store.hold(channel.0, in_flight, now.as_millisecond()).await?;
         }
         Ok(revived)
     }

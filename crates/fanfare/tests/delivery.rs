@@ -144,6 +144,25 @@ async fn what_can_never_pass_is_dead_and_can_be_revived() {
 }
 
 #[tokio::test]
+async fn what_is_revived_for_a_disabled_channel_waits_for_it() {
+    let (home, receiver) = (Home::new(), Receiver::start().await);
+    let engine = home.start().await;
+    let channel = webhook(&engine, "ops", receiver.url("/")).await;
+    make_global(&engine, &[channel]).await;
+    receiver.answer(Answer::status(400));
+    let accepted = engine.accept(system_error("x"), None).await.unwrap();
+    wait_until(&engine, "dead", 1).await;
+    let enable = |enabled| ChannelPatch { enabled: Some(enabled), ..ChannelPatch::default() };
+    engine.update_channel(channel, enable(false), None).await.unwrap();
+    engine.retry(accepted.deliveries[0].id).await.unwrap();
+    wait_until(&engine, "held", 1).await;
+    assert_eq!(receiver.count(), 1);
+    engine.update_channel(channel, enable(true), None).await.unwrap();
+    wait_until(&engine, "delivered", 1).await;
+    engine.stop(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn a_wait_that_the_service_names_is_kept_and_costs_no_attempt() {
     let (home, receiver) = (Home::new(), Receiver::start().await);
     let engine = home.start().await;
