@@ -172,16 +172,18 @@ impl Writer {
     async fn commit(&mut self, accepts: Vec<Acceptance>) {
         let now = self.outside.clock.now();
         let outcomes = std::mem::take(&mut self.unrecorded);
-        let (commit, known) = match self.begin(&accepts, now).await {
-            Ok(begun) => begun,
+        let known = match self.known_keys(&accepts, now).await {
+            Ok(known) => known,
             Err(error) => {
                 refuse(accepts.into_iter().map(|accept| accept.answer), &error);
                 self.unrecorded = outcomes;
                 return;
             }
         };
-        let (events, births) = self.births(accepts, known);
-        match self.write(commit, events, &outcomes).await {
+        let (mut commit, births) = self.births(accepts, known);
+        let snapshot = self.current.get();
+        outcomes.iter().for_each(|done| commit.record(settled(done, &snapshot)));
+        match self.store.write(commit).await {
             Ok(()) => self.hand_out(births, &outcomes, now),
             Err(error) => {
                 for (channel, leased) in births.leased {
@@ -195,21 +197,18 @@ impl Writer {
         }
     }
 
-    /// Begins a transaction and looks up which idempotency keys were used before.
-    async fn begin(&self, accepts: &[Acceptance], now: Timestamp) -> Result<(Commit, Vec<KnownKey>), StoreError> {
-        let commit = self.store.begin().await?;
+    /// Which of the idempotency keys were used before.
+    async fn known_keys(&self, accepts: &[Acceptance], now: Timestamp) -> Result<Vec<KnownKey>, StoreError> {
         let keys = accepts.iter().filter_map(|accept| accept.key.as_ref());
         let keys: Vec<_> = keys.map(|key| (key.scope.as_str(), key.key.as_str())).collect();
-        let since = now.as_millisecond() - KEY_LIFE.as_millis() as i64;
-        let known = if keys.is_empty() { Vec::new() } else { commit.known_keys(&keys, since).await? };
-        Ok((commit, known))
+        self.store.known_keys(&keys, now.as_millisecond() - KEY_LIFE.as_millis() as i64).await
     }
 
     /// What is to be written for new events; a repeat is answered with what was answered first.
-    fn births(&mut self, accepts: Vec<Acceptance>, mut known: Vec<KnownKey>) -> (Vec<NewEvent>, Births) {
+    fn births(&mut self, accepts: Vec<Acceptance>, mut known: Vec<KnownKey>) -> (Commit, Births) {
         let snapshot = self.current.get();
         let mut births = Births::default();
-        let mut events = Vec::with_capacity(accepts.len());
+        let mut commit = Commit::default();
         for accept in accepts {
             if let Some(repeat) = accept.key.as_ref().and_then(|key| repeat(key, &known)) {
                 births.answers.push((accept.answer, repeat));
@@ -222,17 +221,10 @@ impl Writer {
                 known.push(key.clone());
                 birth.new.key = Some(key);
             }
-            events.push(birth.new);
+            commit.insert(birth.new);
             births.answers.push((accept.answer, Ok(birth.accepted)));
         }
-        (events, births)
-    }
-
-    async fn write(&self, mut commit: Commit, events: Vec<NewEvent>, outcomes: &[Done]) -> Result<(), StoreError> {
-        let snapshot = self.current.get();
-        commit.insert(events).await?;
-        commit.record(outcomes.iter().map(|done| settled(done, &snapshot)).collect()).await?;
-        commit.finish().await
+        (commit, births)
     }
 
     /// After the commit: callers are answered, lanes get what is theirs, and what waits in the database is told.
@@ -300,10 +292,10 @@ impl Writer {
     }
 
     async fn tested(&mut self, event: NewEvent, attempts: Vec<AttemptRow>) -> Result<(), StoreError> {
-        let mut commit = self.store.begin().await?;
-        commit.insert(vec![event]).await?;
-        commit.insert_attempts(attempts).await?;
-        commit.finish().await
+        let mut commit = Commit::default();
+        commit.insert(event);
+        attempts.into_iter().for_each(|attempt| commit.insert_attempt(attempt));
+        self.store.write(commit).await
     }
 
     async fn retry(&mut self, id: Uuid, channel: ChannelId) -> Result<bool, StoreError> {

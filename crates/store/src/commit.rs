@@ -1,17 +1,20 @@
 //! The one transaction that carries everything that waits: accepted events and the outcomes of attempts.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sea_query::{Condition, ExprTrait, OnConflict},
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait, Value,
+    sea_query::{Condition, ExprTrait},
 };
 use uuid::Uuid;
 
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
-    entity::{attempt, idempotency, job},
-    rows::{DELIVERY, EVENT, MOST_ROWS, delivery_values, event_values, insert, marks, pieces},
+    entity::idempotency,
+    rows::{MOST_ROWS, pieces},
+    script::Script,
+    tables::{self, clean},
 };
 
 /// An accepted event with all that is written for it.
@@ -78,36 +81,118 @@ pub enum Next {
     Dead,
 }
 
-/// A transaction in the making. Dropped without [`Commit::finish`], nothing of it happened.
-#[derive(Debug)]
+/// What one transaction is to write, gathered before any of it is written.
+#[derive(Debug, Default)]
 pub struct Commit {
-    tx: DatabaseTransaction,
-    owner: i64,
-    accepted: i64,
-    change: [i64; DeliveryState::ALL.len()],
-}
-
-impl Store {
-    /// Begins a transaction for events and outcomes.
-    pub async fn begin(&self) -> Result<Commit, StoreError> {
-        let tx = immediate(&self.writer).await?;
-        Ok(Commit { tx, owner: self.owner, accepted: 0, change: Default::default() })
-    }
-
-    /// Which owner to write into deliveries that this node takes into memory.
-    pub fn owner(&self) -> i64 {
-        self.owner
-    }
-}
-
-/// A transaction that may write after reading: SQLite takes the write lock at once.
-pub(crate) async fn immediate(db: &sea_orm::DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
-    let options =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-    Ok(db.begin_with_options(options).await?)
+    events: Vec<EventRow>,
+    deliveries: Vec<DeliveryRow>,
+    attempts: Vec<AttemptRow>,
+    outcomes: [Vec<Attempted>; DeliveryState::ALL.len()],
+    /// A later key of the same name takes the place of an earlier one.
+    keys: BTreeMap<(String, String), (KnownKey, i64)>,
+    last_runs: BTreeMap<Uuid, LastRun>,
 }
 
 impl Commit {
+    /// Adds an accepted event with its deliveries.
+    pub fn insert(&mut self, new: NewEvent) {
+        if let (Some(last_run), Some(job_id)) = (new.last_run, new.event.job_id) {
+            self.last_runs.insert(job_id, last_run);
+        }
+        if let Some(key) = new.key {
+            let key = KnownKey { scope: clean(key.scope), key: clean(key.key), ..key };
+            self.keys.insert((key.scope.clone(), key.key.clone()), (key, new.event.created_at));
+        }
+        self.events.push(new.event);
+        self.deliveries.extend(new.deliveries);
+    }
+
+    /// Adds a failed attempt of a delivery that is inserted in the same transaction, such as a test.
+    pub fn insert_attempt(&mut self, row: AttemptRow) {
+        self.attempts.push(row);
+    }
+
+    /// Adds the outcome of an attempt. Only what this start of the node owns and is still pending changes.
+    pub fn record(&mut self, mut attempted: Attempted) {
+        if let Some((id, payload)) = attempted.failure.take() {
+            self.attempts.push(AttemptRow {
+                id,
+                delivery_id: attempted.delivery_id,
+                at: attempted.at,
+                duration_ms: attempted.duration_ms,
+                status: attempted.status,
+                outcome: attempted.outcome.into(),
+                detail: attempted.detail.clone(),
+                payload,
+            });
+        }
+        self.outcomes[state_after(attempted.next) as usize].push(attempted);
+    }
+
+    /// How the counters change by what is inserted: that of all accepted deliveries, and those of the states.
+    fn births(&self) -> (i64, [i64; DeliveryState::ALL.len()]) {
+        let (mut accepted, mut change) = (0, [0; DeliveryState::ALL.len()]);
+        for delivery in self.deliveries.iter().filter(|delivery| !delivery.test) {
+            accepted += 1;
+            change[delivery.state as usize] += 1;
+        }
+        (accepted, change)
+    }
+
+    fn script(self, backend: DbBackend, owner: i64) -> Result<Script, StoreError> {
+        let (accepted, change) = self.births();
+        let mut events = pieces(self.events);
+        let mut deliveries = pieces(self.deliveries);
+        let mut attempts = pieces(self.attempts);
+        let mut keys = pieces(self.keys.into_values().collect());
+        let mut last_runs = pieces(self.last_runs.into_iter().collect());
+        let mut outcomes = self.outcomes.map(pieces);
+        let mut script = Script::default();
+        let mut first = accepted != 0;
+        loop {
+            let mut round = Vec::new();
+            if let Some(rows) = events.next() {
+                let rows = rows.into_iter().map(tables::event).collect();
+                round.push(tables::EVENT.insert(backend, "fanfare_events", rows, ""));
+            }
+            if let Some(rows) = deliveries.next() {
+                let rows = rows.into_iter().map(tables::delivery).collect();
+                round.push(tables::DELIVERY.insert(backend, "fanfare_deliveries", rows, ""));
+            }
+            if let Some(rows) = attempts.next() {
+                let rows = rows.into_iter().map(tables::attempt).collect();
+                round.push(tables::ATTEMPT.insert(backend, "fanfare_attempts", rows, ""));
+            }
+            if let Some(rows) = keys.next() {
+                let rows = rows.into_iter().map(|(key, created_at)| tables::key(key, created_at)).collect();
+                round.push(tables::KEY.insert(backend, "fanfare_idempotency", rows, REPLACE_KEY));
+            }
+            if let Some(rows) = last_runs.next() {
+                let rows = rows.into_iter().map(last_run).collect::<Result<_, _>>()?;
+                round.push(tables::LAST_RUN.with(backend, rows, SET_LAST_RUN));
+            }
+            if std::mem::take(&mut first) {
+                round.push(count(backend, accepted, change));
+            }
+            for (state, outcomes) in DeliveryState::ALL.into_iter().zip(&mut outcomes) {
+                if let Some(rows) = outcomes.next() {
+                    round.extend(record(backend, owner, state, rows.into_iter().map(tables::outcome).collect()));
+                }
+            }
+            if round.is_empty() {
+                return Ok(script);
+            }
+            script.round(round);
+        }
+    }
+}
+
+impl Store {
+    /// Writes all of it in one transaction, or nothing. Everything is on disk afterwards.
+    pub async fn write(&self, commit: Commit) -> Result<(), StoreError> {
+        commit.script(self.backend(), self.owner)?.run(&self.writer).await
+    }
+
     /// Which of these keys were used since `since` (milliseconds since 1970).
     pub async fn known_keys(&self, keys: &[(&str, &str)], since: i64) -> Result<Vec<KnownKey>, StoreError> {
         let mut known = Vec::new();
@@ -116,7 +201,7 @@ impl Commit {
                 any.add(idempotency::Column::Scope.eq(*scope).and(idempotency::Column::Key.eq(*key)))
             });
             let recent = idempotency::Column::CreatedAt.gte(since);
-            let rows = idempotency::Entity::find().filter(any).filter(recent).all(&self.tx).await?;
+            let rows = idempotency::Entity::find().filter(any).filter(recent).all(&self.writer).await?;
             known.extend(rows.into_iter().map(|row| KnownKey {
                 scope: row.scope,
                 key: row.key,
@@ -127,136 +212,47 @@ impl Commit {
         Ok(known)
     }
 
-    /// Writes accepted events with their deliveries.
-    pub async fn insert(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        let (mut rows, mut deliveries, mut keys) = (Vec::with_capacity(events.len()), Vec::new(), Vec::new());
-        for new in events {
-            if let (Some(last_run), Some(job_id)) = (new.last_run, new.event.job_id) {
-                self.set_last_run(job_id, &last_run).await?;
-            }
-            keys.extend(new.key.map(|key| (key, new.event.created_at)));
-            rows.push(new.event);
-            for delivery in new.deliveries {
-                if !delivery.test {
-                    self.accepted += 1;
-                    self.change[delivery.state as usize] += 1;
-                }
-                deliveries.push(delivery);
-            }
-        }
-        let backend = self.tx.get_database_backend();
-        for chunk in pieces(rows) {
-            self.tx.execute_raw(insert(backend, "fanfare_events", &EVENT, chunk.into_iter().map(event_values))).await?;
-        }
-        for chunk in pieces(deliveries) {
-            let rows = chunk.into_iter().map(delivery_values);
-            self.tx.execute_raw(insert(backend, "fanfare_deliveries", &DELIVERY, rows)).await?;
-        }
-        for (key, created_at) in keys {
-            self.insert_key(key, created_at).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes failed attempts of deliveries that are inserted in the same transaction, such as tests.
-    pub async fn insert_attempts(&self, rows: Vec<AttemptRow>) -> Result<(), StoreError> {
-        for chunk in pieces(rows.into_iter().map(|row| clean_attempt(row).into_active_model()).collect()) {
-            attempt::Entity::insert_many(chunk).exec_without_returning(&self.tx).await?;
-        }
-        Ok(())
-    }
-
-    /// Records outcomes of attempts. Only what this start of the node owns and is still pending changes.
-    pub async fn record(&mut self, attempted: Vec<Attempted>) -> Result<(), StoreError> {
-        let mut failures = Vec::new();
-        let mut by_state: [Vec<Attempted>; DeliveryState::ALL.len()] = Default::default();
-        for mut one in attempted {
-            if let Some((id, payload)) = one.failure.take() {
-                failures.push(AttemptRow {
-                    id,
-                    delivery_id: one.delivery_id,
-                    at: one.at,
-                    duration_ms: one.duration_ms,
-                    status: one.status,
-                    outcome: one.outcome.into(),
-                    detail: one.detail.clone(),
-                    payload,
-                });
-            }
-            by_state[state_after(one.next) as usize].push(one);
-        }
-        self.insert_attempts(failures).await?;
-        for (state, group) in DeliveryState::ALL.into_iter().zip(by_state) {
-            for chunk in pieces(group) {
-                let recorded =
-                    self.tx.execute_raw(record_statement(self.tx.get_database_backend(), self.owner, state, chunk));
-                let recorded = i64::try_from(recorded.await?.rows_affected()).unwrap_or(i64::MAX);
-                self.change[DeliveryState::Pending as usize] -= recorded;
-                self.change[state as usize] += recorded;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves the counters and commits. Everything of this transaction is on disk afterwards.
-    pub async fn finish(self) -> Result<(), StoreError> {
-        change_counters(&self.tx, self.accepted, self.change).await?;
-        Ok(self.tx.commit().await?)
-    }
-
-    async fn set_last_run(&self, job_id: Uuid, last_run: &LastRun) -> Result<(), StoreError> {
-        let document = serde_json::to_string(last_run).map_err(|e| StoreError::corrupt("last run", e))?;
-        job::Entity::update_many()
-            .col_expr(job::Column::LastRun, document.into())
-            .filter(job::Column::Id.eq(job_id))
-            .exec(&self.tx)
-            .await?;
-        Ok(())
-    }
-
-    /// An expired key of the same name is overwritten.
-    async fn insert_key(&self, key: KnownKey, created_at: i64) -> Result<(), StoreError> {
-        let row = idempotency::ActiveModel {
-            scope: Set(clean(key.scope)),
-            key: Set(clean(key.key)),
-            body_hash: Set(key.body_hash),
-            answer: Set(key.answer),
-            created_at: Set(created_at),
-        };
-        let replace = OnConflict::columns([idempotency::Column::Scope, idempotency::Column::Key])
-            .update_columns([
-                idempotency::Column::BodyHash,
-                idempotency::Column::Answer,
-                idempotency::Column::CreatedAt,
-            ])
-            .to_owned();
-        idempotency::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.tx).await?;
-        Ok(())
+    /// Which owner to write into deliveries that this node takes into memory.
+    pub fn owner(&self) -> i64 {
+        self.owner
     }
 }
 
-/// Adds to the counters; `change` is by state. Nothing is written where nothing changes.
-pub(crate) async fn change_counters(
-    db: &impl ConnectionTrait,
-    accepted: i64,
-    change: [i64; DeliveryState::ALL.len()],
-) -> Result<(), StoreError> {
-    let states = DeliveryState::ALL.into_iter().map(|state| (state.number(), change[state as usize]));
-    let changes: Vec<_> = [(ACCEPTED, accepted)].into_iter().chain(states).filter(|(_, by)| *by != 0).collect();
-    if changes.is_empty() {
-        return Ok(());
-    }
-    // The numbers are ours, and few: written out they need no binding.
-    let cases: String = changes.iter().map(|(state, by)| format!(" WHEN {state} THEN {by}")).collect();
-    let states = changes.iter().map(|(state, _)| state.to_string()).collect::<Vec<_>>().join(", ");
-    let sql =
-        format!("UPDATE fanfare_counters SET value = value + CASE state{cases} ELSE 0 END WHERE state IN ({states})");
-    db.execute_unprepared(&sql).await?;
-    Ok(())
+/// A transaction that may write after reading: SQLite takes the write lock at once.
+pub(crate) async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let options =
+        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    Ok(db.begin_with_options(options).await?)
 }
 
 /// Where the counter of all accepted deliveries stands among those of the states.
 pub(crate) const ACCEPTED: i16 = -1;
+
+/// An expired key of the same name is overwritten.
+const REPLACE_KEY: &str = " ON CONFLICT (scope, key) DO UPDATE SET \
+     body_hash = excluded.body_hash, answer = excluded.answer, created_at = excluded.created_at";
+
+const SET_LAST_RUN: &str = "UPDATE fanfare_jobs SET last_run = v.last_run FROM v WHERE fanfare_jobs.id = v.id";
+
+fn last_run((job_id, last_run): (Uuid, LastRun)) -> Result<[Value; 2], StoreError> {
+    let document = serde_json::to_string(&last_run).map_err(|e| StoreError::corrupt("last run", e))?;
+    Ok([job_id.into(), document.into()])
+}
+
+/// Adds to the counters; `change` is by state.
+pub(crate) fn count(backend: DbBackend, accepted: i64, change: [i64; DeliveryState::ALL.len()]) -> Statement {
+    let states = DeliveryState::ALL.map(|state| (state.number(), change[state as usize]));
+    let changes = [(ACCEPTED, accepted)].into_iter().chain(states);
+    let (cases, values): (String, Vec<Value>) = changes
+        .enumerate()
+        .map(|(place, (state, by))| {
+            let mark = if backend == DbBackend::Postgres { format!("${}::bigint", place + 1) } else { "?".into() };
+            (format!(" WHEN {state} THEN {mark}"), Value::from(by))
+        })
+        .unzip();
+    let sql = format!("UPDATE fanfare_counters SET value = value + CASE state{cases} ELSE 0 END");
+    Statement::from_sql_and_values(backend, sql, values)
+}
 
 fn state_after(next: Next) -> DeliveryState {
     match next {
@@ -267,48 +263,35 @@ fn state_after(next: Next) -> DeliveryState {
     }
 }
 
-/// One UPDATE for many rows, whose values come as a table of their own.
-fn record_statement(backend: DbBackend, owner: i64, state: DeliveryState, rows: Vec<Attempted>) -> Statement {
-    const TYPES: [&str; 9] = ["uuid", "integer", "bigint", "bigint", "bigint", "integer", "text", "text", "boolean"];
-    let mut values: Vec<Value> = Vec::with_capacity(rows.len() * TYPES.len());
-    let table = marks(backend, rows.len(), &TYPES);
-    for row in rows {
-        let due_at = match row.next {
-            Next::Again(at) => Some(at),
-            _ => None,
-        };
-        values.extend([
-            row.delivery_id.into(),
-            row.counts.into(),
-            due_at.into(),
-            row.at.into(),
-            row.duration_ms.into(),
-            row.status.into(),
-            row.outcome.into(),
-            clean(row.detail).into(),
-            row.possibly_duplicate.into(),
-        ]);
-    }
+/// One UPDATE for many outcomes, and the counters moved by as many as it changed.
+fn record(backend: DbBackend, owner: i64, state: DeliveryState, rows: Vec<[Value; 9]>) -> Vec<Statement> {
     let delivered_at = if state == DeliveryState::Delivered { "v.at + v.duration_ms" } else { "NULL" };
     let held_at = if state == DeliveryState::Held { "v.at + v.duration_ms" } else { "NULL" };
-    let state = state.number();
-    let sql = format!(
-        "WITH v (id, counts, due_at, at, duration_ms, status, outcome, detail, possibly_duplicate) AS (VALUES {table}) \
-         UPDATE fanfare_deliveries SET state = {state}, attempts = attempts + v.counts, due_at = v.due_at, owner = NULL, \
-         held_at = {held_at}, delivered_at = {delivered_at}, last_attempt_at = v.at, last_duration_ms = v.duration_ms, \
-         last_status = v.status, last_outcome = v.outcome, last_detail = v.detail, \
+    let or = if backend == DbBackend::Sqlite { " OR ROLLBACK" } else { "" };
+    let number = state.number();
+    let update = format!(
+        "UPDATE{or} fanfare_deliveries SET state = {number}, attempts = attempts + v.counts, due_at = v.due_at, \
+         owner = NULL, held_at = {held_at}, delivered_at = {delivered_at}, last_attempt_at = v.at, \
+         last_duration_ms = v.duration_ms, last_status = v.status, last_outcome = v.outcome, last_detail = v.detail, \
          possibly_duplicate = fanfare_deliveries.possibly_duplicate OR v.possibly_duplicate \
          FROM v WHERE fanfare_deliveries.id = v.id AND fanfare_deliveries.state = 0 \
          AND fanfare_deliveries.owner = {owner}"
     );
-    Statement::from_sql_and_values(backend, sql, values)
-}
-
-/// U+0000 cannot be stored in PostgreSQL's text.
-pub(crate) fn clean(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
-}
-
-fn clean_attempt(row: AttemptRow) -> AttemptRow {
-    AttemptRow { detail: clean(row.detail), payload: row.payload.map(clean), ..row }
+    let moved =
+        |by: &str| format!("UPDATE fanfare_counters SET value = value + CASE state WHEN 0 THEN -{by} ELSE {by} END");
+    let states = format!("WHERE state IN (0, {number})");
+    match (backend, state) {
+        (_, DeliveryState::Pending) => vec![tables::OUTCOME.with(backend, rows, &update)],
+        (DbBackend::Sqlite, _) => {
+            let counters = format!("{} {states}", moved("changes()"));
+            vec![tables::OUTCOME.with(backend, rows, &update), Statement::from_string(backend, counters)]
+        }
+        _ => {
+            let rest = format!(
+                ", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) {} FROM n {states}",
+                moved("n.moved")
+            );
+            vec![tables::OUTCOME.with(backend, rows, &rest)]
+        }
+    }
 }

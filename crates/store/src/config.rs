@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use crate::{
     DeliveryState, Store, StoreError,
-    commit::{clean, immediate},
+    commit::immediate,
     entity::{channel, delivery, job, setting},
     queue::shift,
+    tables::clean,
 };
 
 /// A channel as it is kept.

@@ -10,7 +10,9 @@ mod migration;
 mod open;
 mod queue;
 mod rows;
+mod script;
 mod state;
+mod tables;
 
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
 pub use config::{ChannelRow, JobRow, LastRun};

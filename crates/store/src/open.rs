@@ -44,8 +44,9 @@ pub struct Store {
     pub(crate) owner: i64,
 }
 
-/// Statements whose text depends on the number of rows come for few numbers of rows; all of them fit in here.
-const STATEMENTS: usize = 256;
+/// How many statements stay prepared. Those of the writer come for few numbers of rows; under a steady load, all that
+/// occur fit in here.
+const STATEMENTS: usize = 96;
 
 /// After how many pages of 4 KiB the write-ahead log is merged into the file. Most commits touch the same few pages
 /// of every index; merged less often than SQLite's 1,000, each of them is written once instead of many times.
@@ -115,6 +116,8 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
                     .foreign_keys(true)
                     .page_size(8_192)
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+                    // What SQLite sets aside while it works on a statement would be a file made and removed.
+                    .pragma("temp_store", "MEMORY")
                     .statement_cache_capacity(STATEMENTS)
             });
             options

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     DeliveryRow, DeliveryState, EventRow, Store, StoreError,
-    commit::{change_counters, immediate},
+    commit::{count, immediate},
     entity::{delivery, event},
 };
 
@@ -136,7 +136,7 @@ impl Store {
             let mut change = [0; DeliveryState::ALL.len()];
             change[DeliveryState::Dead as usize] = -1;
             change[DeliveryState::Pending as usize] = 1;
-            change_counters(&tx, 0, change).await?;
+            tx.execute_raw(count(self.backend(), 0, change)).await?;
         }
         tx.commit().await?;
         Ok(was_dead + was_pending > 0)
@@ -185,6 +185,6 @@ pub(crate) async fn shift(
     let by = i64::try_from(moved).unwrap_or(i64::MAX);
     change[from as usize] -= by;
     change[to as usize] += by;
-    change_counters(tx, 0, change).await?;
+    tx.execute_raw(count(tx.get_database_backend(), 0, change)).await?;
     Ok(moved)
 }

@@ -1,158 +1,83 @@
 //! Statements over many rows, as text: the writer's own.
+//!
+//! Rows come as a table of values. On SQLite the table is filled up with empty rows to a power of two, so that few
+//! different statements do for every number of rows, and all of them stay prepared.
 
 use sea_orm::{DbBackend, Statement, Value};
 
-use crate::{DeliveryRow, EventRow, commit::clean};
+/// Rows in one statement at the most. More rows would save little and make every prepared statement larger.
+pub(crate) const MOST_ROWS: usize = 64;
 
-/// Rows in one statement at the most: a power of two that keeps the widest table under SQLite's 32,766 values.
-pub(crate) const MOST_ROWS: usize = 512;
+/// A table of values: its columns in their order, each with the type that PostgreSQL is told. The first is never
+/// null in a row that is meant.
+#[derive(Debug)]
+pub(crate) struct Columns<const N: usize>(pub(crate) [(&'static str, &'static str); N]);
 
-/// The columns of an event.
-pub(crate) const EVENT: [&str; 10] = [
-    "id",
-    "event_type",
-    "job_id",
-    "test",
-    "occurred_at",
-    "created_at",
-    "event",
-    "notification",
-    "user_notification",
-    "plan",
-];
-
-/// The columns of a delivery.
-pub(crate) const DELIVERY: [&str; 26] = [
-    "id",
-    "event_id",
-    "event_type",
-    "job_id",
-    "channel_id",
-    "channel_name",
-    "kind",
-    "target",
-    "recipients",
-    "reason",
-    "title",
-    "test",
-    "state",
-    "attempts",
-    "due_at",
-    "owner",
-    "expires_at",
-    "held_at",
-    "possibly_duplicate",
-    "created_at",
-    "delivered_at",
-    "last_attempt_at",
-    "last_duration_ms",
-    "last_status",
-    "last_outcome",
-    "last_detail",
-];
-
-/// The values of an event, in the order of [`EVENT`].
-pub(crate) fn event_values(row: EventRow) -> [Value; EVENT.len()] {
-    [
-        row.id.into(),
-        clean(row.event_type).into(),
-        row.job_id.into(),
-        row.test.into(),
-        row.occurred_at.into(),
-        row.created_at.into(),
-        row.event.into(),
-        row.notification.into(),
-        row.user_notification.into(),
-        row.plan.into(),
-    ]
-}
-
-/// The values of a delivery, in the order of [`DELIVERY`].
-pub(crate) fn delivery_values(row: DeliveryRow) -> [Value; DELIVERY.len()] {
-    [
-        row.id.into(),
-        row.event_id.into(),
-        clean(row.event_type).into(),
-        row.job_id.into(),
-        row.channel_id.into(),
-        clean(row.channel_name).into(),
-        row.kind.into(),
-        clean(row.target).into(),
-        row.recipients.into(),
-        row.reason.into(),
-        clean(row.title).into(),
-        row.test.into(),
-        row.state.number().into(),
-        row.attempts.into(),
-        row.due_at.into(),
-        row.owner.into(),
-        row.expires_at.into(),
-        row.held_at.into(),
-        row.possibly_duplicate.into(),
-        row.created_at.into(),
-        row.delivered_at.into(),
-        row.last_attempt_at.into(),
-        row.last_duration_ms.into(),
-        row.last_status.into(),
-        row.last_outcome.into(),
-        row.last_detail.map(clean).into(),
-    ]
-}
-
-/// One INSERT of many rows.
-pub(crate) fn insert<const N: usize>(
-    backend: DbBackend,
-    table: &str,
-    columns: &[&str; N],
-    rows: impl ExactSizeIterator<Item = [Value; N]>,
-) -> Statement {
-    let marks = marks(backend, rows.len(), &[""; N]);
-    let sql = format!("INSERT INTO {table} ({}) VALUES {marks}", columns.join(", "));
-    Statement::from_sql_and_values(backend, sql, rows.flatten())
-}
-
-/// Placeholders for a table of values. Where PostgreSQL cannot guess their types, it is told.
-pub(crate) fn marks<const N: usize>(backend: DbBackend, rows: usize, types: &[&str; N]) -> String {
-    use std::fmt::Write as _;
-    let mut marks = String::with_capacity(rows * N * 8);
-    for row in 0..rows {
-        marks.push_str(if row == 0 { "(" } else { ", (" });
-        for (column, kind) in types.iter().enumerate() {
-            if column > 0 {
-                marks.push_str(", ");
-            }
-            match (backend, *kind) {
-                (DbBackend::Postgres, kind) => {
-                    let _ = write!(marks, "${}", row * N + column + 1);
-                    if !kind.is_empty() {
-                        marks.push_str("::");
-                        marks.push_str(kind);
-                    }
-                }
-                _ => marks.push('?'),
-            }
-        }
-        marks.push(')');
+impl<const N: usize> Columns<N> {
+    /// The names, separated by commas.
+    pub(crate) fn names(&self) -> String {
+        self.0.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
-    marks
+
+    /// One INSERT of many rows; `ending` is what follows, such as what to do about a row that is there already.
+    pub(crate) fn insert(&self, backend: DbBackend, table: &str, rows: Vec<[Value; N]>, ending: &str) -> Statement {
+        // Whatever fails ends the whole transaction; SQLite need not remember how to undo one statement alone.
+        let or = if backend == DbBackend::Sqlite { " OR ROLLBACK" } else { "" };
+        let (names, marks) = (self.names(), self.marks(backend, rows.len()));
+        let sql = format!(
+            "INSERT{or} INTO {table} ({names}) SELECT * FROM (VALUES {marks}) AS v WHERE column1 IS NOT NULL{ending}"
+        );
+        self.statement(backend, sql, rows)
+    }
+
+    /// A statement that begins with these rows as the table `v`.
+    pub(crate) fn with(&self, backend: DbBackend, rows: Vec<[Value; N]>, rest: &str) -> Statement {
+        let (names, marks) = (self.names(), self.marks(backend, rows.len()));
+        self.statement(backend, format!("WITH v ({names}) AS (VALUES {marks}) {rest}"), rows)
+    }
+
+    fn statement(&self, backend: DbBackend, sql: String, rows: Vec<[Value; N]>) -> Statement {
+        let missing = (filled(backend, rows.len()) - rows.len()) * N;
+        let nothing = std::iter::repeat_n(Value::Int(None), missing);
+        Statement::from_sql_and_values(backend, sql, rows.into_iter().flatten().chain(nothing))
+    }
+
+    /// Placeholders for so many rows. Where PostgreSQL cannot guess their types, it is told.
+    fn marks(&self, backend: DbBackend, rows: usize) -> String {
+        use std::fmt::Write as _;
+        let rows = filled(backend, rows);
+        if backend != DbBackend::Postgres {
+            let row = format!("({})", ["?"; N].join(", "));
+            return vec![row; rows].join(", ");
+        }
+        let mut marks = String::with_capacity(rows * N * 12);
+        for row in 0..rows {
+            marks.push_str(if row == 0 { "(" } else { ", (" });
+            for (column, (_, kind)) in self.0.iter().enumerate() {
+                let separator = if column == 0 { "" } else { ", " };
+                // Writing to a string cannot fail.
+                let _ = write!(marks, "{separator}${}::{kind}", row * N + column + 1);
+            }
+            marks.push(')');
+        }
+        marks
+    }
 }
 
-/// Up to here every number of rows has a statement of its own.
-const FEW: usize = 32;
+/// Of how many rows the statement is.
+fn filled(backend: DbBackend, rows: usize) -> usize {
+    match backend {
+        DbBackend::Sqlite => rows.next_power_of_two(),
+        _ => rows,
+    }
+}
 
-/// Cuts a list into few pieces of few lengths, so that a transaction needs few statements and all of them stay
-/// prepared: whole up to 32 rows, powers of two above.
-pub(crate) fn pieces<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
-    rows.reverse();
+/// Cuts a list into pieces that one statement can take.
+pub(crate) fn pieces<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut rows = rows.into_iter();
     std::iter::from_fn(move || {
-        let size = match rows.len().min(MOST_ROWS) {
-            0 => return None,
-            few @ 1..=FEW => few,
-            many => 1 << many.ilog2(),
-        };
-        let mut piece = rows.split_off(rows.len() - size);
-        piece.reverse();
-        Some(piece)
+        let piece: Vec<T> = rows.by_ref().take(MOST_ROWS).collect();
+        (!piece.is_empty()).then_some(piece)
     })
 }
 
@@ -160,17 +85,40 @@ pub(crate) fn pieces<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
 mod tests {
     use super::*;
 
+    const PAIR: Columns<2> = Columns([("id", "uuid"), ("name", "text")]);
+
+    fn rows(count: i32) -> Vec<[Value; 2]> {
+        (0..count).map(|i| [i.into(), i.to_string().into()]).collect()
+    }
+
     #[test]
-    fn pieces_are_few_and_in_order() {
-        let cut: Vec<Vec<i32>> = pieces((0..1_135).collect()).collect();
-        assert_eq!(cut.iter().map(Vec::len).collect::<Vec<_>>(), [512, 512, 64, 32, 15]);
-        assert_eq!(cut.concat(), (0..1_135).collect::<Vec<_>>());
+    fn pieces_are_whole_and_in_order() {
+        let cut: Vec<Vec<usize>> = pieces((0..150).collect()).collect();
+        assert_eq!(cut.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 22]);
+        assert_eq!(cut.concat(), (0..150).collect::<Vec<_>>());
         assert_eq!(pieces(Vec::<i32>::new()).count(), 0);
     }
 
     #[test]
-    fn marks_are_those_of_the_database() {
-        assert_eq!(marks(DbBackend::Sqlite, 2, &["uuid", "text"]), "(?, ?), (?, ?)");
-        assert_eq!(marks(DbBackend::Postgres, 2, &["uuid", ""]), "($1::uuid, $2), ($3::uuid, $4)");
+    fn few_statements_do_for_every_number_of_rows() {
+        let text = |count| PAIR.insert(DbBackend::Sqlite, "t", rows(count), "").sql;
+        assert_eq!(
+            text(2),
+            "INSERT OR ROLLBACK INTO t (id, name) SELECT * FROM (VALUES (?, ?), (?, ?)) AS v WHERE column1 IS NOT NULL"
+        );
+        assert_eq!(text(3), text(4));
+        let three = PAIR.insert(DbBackend::Sqlite, "t", rows(3), "");
+        assert_eq!(three.values.map(|values| values.0.len()), Some(8), "a value for every placeholder");
+    }
+
+    #[test]
+    fn postgresql_is_told_the_types() {
+        let statement = PAIR.with(DbBackend::Postgres, rows(3), "SELECT * FROM v");
+        assert_eq!(
+            statement.sql,
+            "WITH v (id, name) AS (VALUES ($1::uuid, $2::text), ($3::uuid, $4::text), ($5::uuid, $6::text)) \
+             SELECT * FROM v"
+        );
+        assert_eq!(statement.values.map(|values| values.0.len()), Some(6));
     }
 }
