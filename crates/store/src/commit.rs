@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
+    counters::Counts,
     entity::idempotency,
     rows::{MOST_ROWS, pieces},
     script::Script,
@@ -129,18 +130,18 @@ impl Commit {
         self.outcomes[state_after(attempted.next) as usize].push(attempted);
     }
 
-    /// How the counters change by what is inserted: that of all accepted deliveries, and those of the states.
-    fn births(&self) -> (i64, [i64; DeliveryState::ALL.len()]) {
-        let (mut accepted, mut change) = (0, [0; DeliveryState::ALL.len()]);
+    /// How the counters change by what is inserted.
+    fn births(&self) -> Counts {
+        let mut counts = Counts::default();
         for delivery in self.deliveries.iter().filter(|delivery| !delivery.test) {
-            accepted += 1;
-            change[delivery.state as usize] += 1;
+            counts.accepted += 1;
+            counts.states[delivery.state as usize] += 1;
         }
-        (accepted, change)
+        counts
     }
 
     fn script(self, backend: DbBackend, owner: i64) -> Result<Script, StoreError> {
-        let (accepted, change) = self.births();
+        let births = self.births();
         let mut events = pieces(self.events);
         let mut deliveries = pieces(self.deliveries);
         let mut attempts = pieces(self.attempts);
@@ -148,37 +149,36 @@ impl Commit {
         let mut last_runs = pieces(self.last_runs.into_iter().collect());
         let mut outcomes = self.outcomes.map(pieces);
         let mut script = Script::default();
-        let mut first = accepted != 0;
+        let mut births = (births != Counts::default()).then_some(births);
         loop {
             let mut round = Vec::new();
             if let Some(rows) = events.next() {
-                let rows = rows.into_iter().map(tables::event).collect();
+                let rows = rows.into_iter().map(tables::event);
                 round.push(tables::EVENT.insert(backend, "fanfare_events", rows, ""));
             }
             if let Some(rows) = deliveries.next() {
-                let rows = rows.into_iter().map(tables::delivery).collect();
+                let rows = rows.into_iter().map(tables::delivery);
                 round.push(tables::DELIVERY.insert(backend, "fanfare_deliveries", rows, ""));
             }
             if let Some(rows) = attempts.next() {
-                let rows = rows.into_iter().map(tables::attempt).collect();
+                let rows = rows.into_iter().map(tables::attempt);
                 round.push(tables::ATTEMPT.insert(backend, "fanfare_attempts", rows, ""));
             }
             if let Some(rows) = keys.next() {
-                let rows = rows.into_iter().map(|(key, created_at)| tables::key(key, created_at)).collect();
+                let rows = rows.into_iter().map(|(key, created_at)| tables::key(key, created_at));
                 round.push(tables::KEY.insert(backend, "fanfare_idempotency", rows, REPLACE_KEY));
             }
             if let Some(rows) = last_runs.next() {
-                let rows = rows.into_iter().map(last_run).collect::<Result<_, _>>()?;
-                round.push(tables::LAST_RUN.with(backend, rows, SET_LAST_RUN));
-            }
-            if std::mem::take(&mut first) {
-                round.push(count(backend, accepted, change));
+                let rows = rows.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
+                round.push(tables::LAST_RUN.with(backend, rows.into_iter(), SET_LAST_RUN));
             }
             for (state, outcomes) in DeliveryState::ALL.into_iter().zip(&mut outcomes) {
                 if let Some(rows) = outcomes.next() {
-                    round.extend(record(backend, owner, state, rows.into_iter().map(tables::outcome).collect()));
+                    let rows = rows.into_iter().map(tables::outcome);
+                    record(&mut round, backend, owner, state, rows, &mut births);
                 }
             }
+            round.extend(births.take().map(|births| births.add(backend)));
             if round.is_empty() {
                 return Ok(script);
             }
@@ -225,9 +225,6 @@ pub(crate) async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransac
     Ok(db.begin_with_options(options).await?)
 }
 
-/// Where the counter of all accepted deliveries stands among those of the states.
-pub(crate) const ACCEPTED: i16 = -1;
-
 /// An expired key of the same name is overwritten.
 const REPLACE_KEY: &str = " ON CONFLICT (scope, key) DO UPDATE SET \
      body_hash = excluded.body_hash, answer = excluded.answer, created_at = excluded.created_at";
@@ -239,21 +236,6 @@ fn last_run((job_id, last_run): (Uuid, LastRun)) -> Result<[Value; 2], StoreErro
     Ok([job_id.into(), document.into()])
 }
 
-/// Adds to the counters; `change` is by state.
-pub(crate) fn count(backend: DbBackend, accepted: i64, change: [i64; DeliveryState::ALL.len()]) -> Statement {
-    let states = DeliveryState::ALL.map(|state| (state.number(), change[state as usize]));
-    let changes = [(ACCEPTED, accepted)].into_iter().chain(states);
-    let (cases, values): (String, Vec<Value>) = changes
-        .enumerate()
-        .map(|(place, (state, by))| {
-            let mark = if backend == DbBackend::Postgres { format!("${}::bigint", place + 1) } else { "?".into() };
-            (format!(" WHEN {state} THEN {mark}"), Value::from(by))
-        })
-        .unzip();
-    let sql = format!("UPDATE fanfare_counters SET value = value + CASE state{cases} ELSE 0 END");
-    Statement::from_sql_and_values(backend, sql, values)
-}
-
 fn state_after(next: Next) -> DeliveryState {
     match next {
         Next::Delivered => DeliveryState::Delivered,
@@ -263,8 +245,16 @@ fn state_after(next: Next) -> DeliveryState {
     }
 }
 
-/// One UPDATE for many outcomes, and the counters moved by as many as it changed.
-fn record(backend: DbBackend, owner: i64, state: DeliveryState, rows: Vec<[Value; 9]>) -> Vec<Statement> {
+/// Adds one UPDATE for many outcomes, and moves the counters by as many as it changes. On SQLite, births are counted
+/// by the same statement.
+fn record(
+    round: &mut Vec<Statement>,
+    backend: DbBackend,
+    owner: i64,
+    state: DeliveryState,
+    rows: impl ExactSizeIterator<Item = [Value; 9]>,
+    births: &mut Option<Counts>,
+) {
     let delivered_at = if state == DeliveryState::Delivered { "v.at + v.duration_ms" } else { "NULL" };
     let held_at = if state == DeliveryState::Held { "v.at + v.duration_ms" } else { "NULL" };
     let or = if backend == DbBackend::Sqlite { " OR ROLLBACK" } else { "" };
@@ -277,21 +267,19 @@ fn record(backend: DbBackend, owner: i64, state: DeliveryState, rows: Vec<[Value
          FROM v WHERE fanfare_deliveries.id = v.id AND fanfare_deliveries.state = 0 \
          AND fanfare_deliveries.owner = {owner}"
     );
-    let moved =
-        |by: &str| format!("UPDATE fanfare_counters SET value = value + CASE state WHEN 0 THEN -{by} ELSE {by} END");
-    let states = format!("WHERE state IN (0, {number})");
     match (backend, state) {
-        (_, DeliveryState::Pending) => vec![tables::OUTCOME.with(backend, rows, &update)],
+        (_, DeliveryState::Pending) => round.push(tables::OUTCOME.with(backend, rows, &update)),
         (DbBackend::Sqlite, _) => {
-            let counters = format!("{} {states}", moved("changes()"));
-            vec![tables::OUTCOME.with(backend, rows, &update), Statement::from_string(backend, counters)]
+            round.push(tables::OUTCOME.with(backend, rows, &update));
+            round.push(births.take().unwrap_or_default().add_and_move(state));
         }
         _ => {
             let rest = format!(
-                ", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) {} FROM n {states}",
-                moved("n.moved")
+                ", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) \
+                 UPDATE fanfare_counters SET value = value + CASE state WHEN 0 THEN -n.moved ELSE n.moved END \
+                 FROM n WHERE state IN (0, {number})"
             );
-            vec![tables::OUTCOME.with(backend, rows, &rest)]
+            round.push(tables::OUTCOME.with(backend, rows, &rest));
         }
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, Store, StoreError,
-    commit::ACCEPTED,
+    counters::ACCEPTED,
     entity::{attempt, counter, delivery, event},
 };
 

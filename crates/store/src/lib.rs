@@ -2,6 +2,7 @@
 
 mod commit;
 mod config;
+mod counters;
 mod entity;
 mod error;
 mod keyring;

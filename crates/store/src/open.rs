@@ -114,7 +114,6 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(5))
                     .foreign_keys(true)
-                    .page_size(8_192)
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                     // What SQLite sets aside while it works on a statement would be a file made and removed.
                     .pragma("temp_store", "MEMORY")

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::{
     DeliveryRow, DeliveryState, EventRow, Store, StoreError,
-    commit::{count, immediate},
+    commit::immediate,
+    counters::Counts,
     entity::{delivery, event},
 };
 
@@ -133,10 +134,8 @@ impl Store {
         let was_dead = update(DeliveryState::Dead).exec(&tx).await?.rows_affected;
         let was_pending = if was_dead == 0 { update(DeliveryState::Pending).exec(&tx).await?.rows_affected } else { 0 };
         if was_dead > 0 {
-            let mut change = [0; DeliveryState::ALL.len()];
-            change[DeliveryState::Dead as usize] = -1;
-            change[DeliveryState::Pending as usize] = 1;
-            tx.execute_raw(count(self.backend(), 0, change)).await?;
+            let counts = Counts::moved(DeliveryState::Dead, DeliveryState::Pending, was_dead);
+            tx.execute_raw(counts.add(self.backend())).await?;
         }
         tx.commit().await?;
         Ok(was_dead + was_pending > 0)
@@ -181,10 +180,8 @@ pub(crate) async fn shift(
         .filter(delivery::Column::ChannelId.eq(channel_id))
         .filter(delivery::Column::Id.is_not_in(except));
     let moved = set(update).exec(tx).await?.rows_affected;
-    let mut change = [0; DeliveryState::ALL.len()];
-    let by = i64::try_from(moved).unwrap_or(i64::MAX);
-    change[from as usize] -= by;
-    change[to as usize] += by;
-    tx.execute_raw(count(tx.get_database_backend(), 0, change)).await?;
+    if moved > 0 {
+        tx.execute_raw(Counts::moved(from, to, moved).add(tx.get_database_backend())).await?;
+    }
     Ok(moved)
 }

@@ -20,7 +20,13 @@ impl<const N: usize> Columns<N> {
     }
 
     /// One INSERT of many rows; `ending` is what follows, such as what to do about a row that is there already.
-    pub(crate) fn insert(&self, backend: DbBackend, table: &str, rows: Vec<[Value; N]>, ending: &str) -> Statement {
+    pub(crate) fn insert(
+        &self,
+        backend: DbBackend,
+        table: &str,
+        rows: impl ExactSizeIterator<Item = [Value; N]>,
+        ending: &str,
+    ) -> Statement {
         // Whatever fails ends the whole transaction; SQLite need not remember how to undo one statement alone.
         let or = if backend == DbBackend::Sqlite { " OR ROLLBACK" } else { "" };
         let (names, marks) = (self.names(), self.marks(backend, rows.len()));
@@ -31,15 +37,22 @@ impl<const N: usize> Columns<N> {
     }
 
     /// A statement that begins with these rows as the table `v`.
-    pub(crate) fn with(&self, backend: DbBackend, rows: Vec<[Value; N]>, rest: &str) -> Statement {
+    pub(crate) fn with(
+        &self,
+        backend: DbBackend,
+        rows: impl ExactSizeIterator<Item = [Value; N]>,
+        rest: &str,
+    ) -> Statement {
         let (names, marks) = (self.names(), self.marks(backend, rows.len()));
         self.statement(backend, format!("WITH v ({names}) AS (VALUES {marks}) {rest}"), rows)
     }
 
-    fn statement(&self, backend: DbBackend, sql: String, rows: Vec<[Value; N]>) -> Statement {
-        let missing = (filled(backend, rows.len()) - rows.len()) * N;
-        let nothing = std::iter::repeat_n(Value::Int(None), missing);
-        Statement::from_sql_and_values(backend, sql, rows.into_iter().flatten().chain(nothing))
+    fn statement(&self, backend: DbBackend, sql: String, rows: impl ExactSizeIterator<Item = [Value; N]>) -> Statement {
+        let all = filled(backend, rows.len()) * N;
+        let mut values = Vec::with_capacity(all);
+        rows.for_each(|row| values.extend(row));
+        values.resize(all, Value::Int(None));
+        Statement::from_sql_and_values(backend, sql, values)
     }
 
     /// Placeholders for so many rows. Where PostgreSQL cannot guess their types, it is told.
@@ -87,8 +100,8 @@ mod tests {
 
     const PAIR: Columns<2> = Columns([("id", "uuid"), ("name", "text")]);
 
-    fn rows(count: i32) -> Vec<[Value; 2]> {
-        (0..count).map(|i| [i.into(), i.to_string().into()]).collect()
+    fn rows(count: i32) -> impl ExactSizeIterator<Item = [Value; 2]> {
+        (0..count).map(|i| [i.into(), i.to_string().into()])
     }
 
     #[test]

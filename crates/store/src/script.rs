@@ -56,14 +56,10 @@ async fn whole(db: &DatabaseConnection, round: Vec<Statement>) -> Result<(), Sto
 }
 
 fn joined(round: Vec<Statement>, begin: &str, end: &str) -> Statement {
-    let (mut sql, mut values) = (begin.to_owned(), Vec::new());
-    for (place, statement) in round.into_iter().enumerate() {
-        if place > 0 {
-            sql.push_str(";\n");
-        }
-        sql.push_str(&statement.sql);
-        values.extend(statement.values.into_iter().flat_map(|values| values.0));
-    }
-    sql.push_str(end);
+    let texts: Vec<&str> = round.iter().map(|statement| statement.sql.as_str()).collect();
+    let sql = format!("{begin}{}{end}", texts.join(";\n"));
+    let mut values =
+        Vec::with_capacity(round.iter().filter_map(|statement| Some(statement.values.as_ref()?.0.len())).sum());
+    values.extend(round.into_iter().filter_map(|statement| statement.values).flat_map(|values| values.0));
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
