@@ -38,6 +38,9 @@ const KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// How long outcomes wait before they are written again after the database has failed.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long outcomes wait for company.
+const COMPANY: Duration = Duration::from_millis(2);
+
 type Answer<T> = oneshot::Sender<T>;
 
 /// What the sender of an event is told.
@@ -126,6 +129,7 @@ impl Writer {
             if received == 0 {
                 return;
             }
+            share(&mut inbox, &mut batch).await;
             if let Some((patience, answer)) = self.work(&mut batch).await {
                 self.stop(inbox, patience).await;
                 let _ = answer.send(());
@@ -413,6 +417,19 @@ impl Writer {
             tracing::warn!(%error, "what was not begun could not be given back; it is sent again after the next start");
         }
     }
+}
+
+/// Lets outcomes wait for something that is waited for, and share its transaction: nobody waits for them, and a
+/// transaction of their own would keep everybody who comes while it lasts.
+async fn share(inbox: &mut mpsc::UnboundedReceiver<Write>, batch: &mut Vec<Write>) {
+    let company = async {
+        while batch.len() < BATCH && batch.iter().all(|write| matches!(write, Write::Record(_))) {
+            if inbox.recv_many(batch, BATCH - batch.len()).await == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(COMPANY, company).await;
 }
 
 /// What a transaction brings about once it is committed.
