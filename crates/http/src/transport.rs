@@ -16,6 +16,7 @@ use url::Host;
 
 use crate::{
     Cap, Limits,
+    addresses::Addresses,
     failure::{answer_failure, request_failure, timed_out},
     resolver::Resolver,
 };
@@ -34,6 +35,7 @@ pub struct HttpTransport {
     tls: rustls::ClientConfig,
     limits: Limits,
     pool: RwLock<Pool>,
+    addresses: Addresses,
 }
 
 /// A client with its open connections, all of which were made under the policy of one generation.
@@ -47,7 +49,7 @@ impl HttpTransport {
     /// A client that connects where `guard` lets it and trusts whom `tls` says.
     pub fn new(guard: Arc<Guard>, tls: rustls::ClientConfig, limits: Limits) -> Result<Self, TransportError> {
         let pool = Pool { generation: guard.generation(), client: client(&guard, &tls, &limits)? };
-        Ok(Self { guard, tls, limits, pool: RwLock::new(pool) })
+        Ok(Self { guard, tls, limits, pool: RwLock::new(pool), addresses: Addresses::default() })
     }
 
     /// The client whose connections the policy of this moment allows.
@@ -84,8 +86,7 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let unsendable = |_| TransportError::Request("the address needs to start with http:// or https://".into());
-        let request = reqwest::Request::try_from(request).map_err(unsendable)?;
+        let request = self.addresses.request(request)?;
         self.check(request.url())?;
         let client = self.client()?;
         let exchange = async {
@@ -114,6 +115,7 @@ fn client(guard: &Arc<Guard>, tls: &rustls::ClientConfig, limits: &Limits) -> Re
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)
+        .retry(reqwest::retry::never())
         .dns_resolver(Resolver::new(Arc::clone(guard)))
         .tls_backend_preconfigured(tls.clone())
         .connect_timeout(limits.connect)
