@@ -1,9 +1,22 @@
 //! The server on its socket.
 
-use std::{future::Future, io};
+use std::{future::Future, io, pin::pin, time::Duration};
 
-use axum::{Router, serve::ListenerExt};
-use tokio::net::TcpListener;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long the head of a request may take, counted from the answer before it: a caller who says nothing, or says it
+/// a byte at a time, does not keep a connection for ever.
+const HEAD: Duration = Duration::from_secs(60);
+
+/// How long to wait before accepting again when the system has no sockets left.
+const BREATHER: Duration = Duration::from_millis(500);
 
 /// Serves `app` until `shutdown` comes true, then stops accepting and returns when everything in flight is
 /// answered. How long that may take is the caller's decision: dropping this future ends it.
@@ -12,11 +25,47 @@ pub async fn serve(
     app: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    // An answer is one small write; holding it back to wait for more would only delay it.
-    let listener = listener.tap_io(|stream| {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            accepted = accept(&listener) => accepted,
+            () = &mut shutdown => break,
+        };
+        // An answer is one small write; holding it back to wait for more would only delay it.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-    });
-    axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+    Ok(())
+}
+
+/// The next connection. One that broke before it was accepted is nobody's loss; a system without sockets gets time
+/// to close some.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        let error = match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => error,
+        };
+        let broken = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+        );
+        if !broken {
+            tracing::error!(%error, "a connection could not be accepted");
+            tokio::time::sleep(BREATHER).await;
+        }
+    }
 }
