@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_core::{
-    Attempt, Channel, Decision, ErrorKind, Http, HttpChannel, Notification, Receipt, Recipients, RetryPolicy,
-    SendError, Transport, TransportError,
+    Attempt, Channel, Decision, ErrorKind, Http, HttpChannel, Notification, Receipt, RetryPolicy, SendError, Transport,
+    TransportError,
 };
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::{
     Stub,
     fixtures::{hostile, info, typical},
+    nowhere,
 };
 
 /// A channel to be checked, and what has to be known about it.
@@ -49,7 +50,7 @@ impl<T: HttpChannel> Subject<T> {
     }
 
     async fn send(&self, transport: &dyn Transport) -> Result<Receipt, SendError> {
-        let attempt = Attempt { info: info(), recipients: &Recipients::Configured, transport };
+        let attempt = Attempt { info: info(), transport, network: &nowhere() };
         self.channel.send(&typical()[0].1, &attempt).await
     }
 
