@@ -79,7 +79,7 @@ fn ports_follow_from_the_encryption() {
 #[test]
 fn recipients_are_told_bare() {
     let to = json!({"to": ["B <b@mail.example>", "C@mail.example"]});
-    assert!(EmailConfig::ACCEPTS_RECIPIENT);
+    assert!(kind().accepts_recipient);
     assert_eq!(kind().recipients(&config(to)).unwrap(), ["b@mail.example", "C@mail.example"]);
 }
 

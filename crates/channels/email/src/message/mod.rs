@@ -71,7 +71,7 @@ fn encoded(text: &str) -> Body {
         _ => {
             let quoted = Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable);
             // This encoding can write everything.
-            quoted.unwrap_or_else(|text| Body::new(text))
+            quoted.unwrap_or_else(Body::new)
         }
     }
 }
