@@ -57,11 +57,7 @@ async fn the_user_gets_a_mail_of_their_own() {
     let engine = start(&dir, AddressPolicy::with_loopback()).await;
     let channel = email(&engine, &server, &["ops@mail.example", "ADA@mail.example"]).await;
     let own = EventSettings { enabled: Some(true), notify_user: NotifyUser::Also, ..EventSettings::default() };
-    let settings = NotificationSettings {
-        global_channels: vec![channel],
-        events: [("user_login".into(), own)].into(),
-        ..NotificationSettings::default()
-    };
+    let settings = NotificationSettings { global_channels: vec![channel], events: [("user_login".into(), own)].into() };
     engine.replace_settings(settings, None).await.unwrap();
 
     let accepted = engine.accept(login("ada@mail.example"), None).await.unwrap();
@@ -85,7 +81,7 @@ async fn the_ledger_shows_the_message_that_was_sent() {
     server.say(At::Message, "554 5.7.1 spam");
     let assignment = Assignment { channel_id: channel, condition: RunCondition::Always };
     for name in ["nightly", "weekly"] {
-        let job = JobSpec { name: name.into(), notifications: vec![assignment.clone()], ..JobSpec::default() };
+        let job = JobSpec { name: name.into(), notifications: vec![assignment], ..JobSpec::default() };
         engine.create_job(job).await.unwrap();
     }
     let run = || Run {

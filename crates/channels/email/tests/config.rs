@@ -1,7 +1,7 @@
 //! What an operator can fill in, and what is wrong with it.
 #![allow(clippy::unwrap_used)]
 
-use fanfare_core::{ChannelConfig, Kind, PLACEHOLDER};
+use fanfare_core::{Kind, PLACEHOLDER};
 use fanfare_email::{EmailConfig, Security};
 use rstest::rstest;
 use serde_json::{Value, from_value, json};
