@@ -9,12 +9,15 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DeliveryId, EventId, EventTypeId, MissingVariable, Notification, Variables, secret::UrlError};
+use crate::{
+    DeliveryId, EventId, EventTypeId, JobId, MissingVariable, NetworkRules, Notification, Variables, secret::UrlError,
+};
 
 /// A destination that can be told something.
 ///
-/// An implementation holds its configuration and nothing else: connections, time-outs and address checks
-/// belong to the [`Transport`], and repetition belongs to the engine. It may be called from several tasks.
+/// An implementation holds its configuration, and at the most connections that wait to be used again. Connections,
+/// time-outs and address checks belong to the [`Transport`], or follow the [`NetworkRules`] of the moment, and
+/// repetition belongs to the engine. It may be called from several tasks.
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// Delivers once. Whether and when to try again is the engine's decision.
@@ -28,12 +31,12 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
 /// What one attempt may use and a channel must not own.
 #[derive(Debug)]
 pub struct Attempt<'a> {
-    /// Which delivery, and when.
+    /// Which delivery, to whom, and when.
     pub info: AttemptInfo<'a>,
-    /// Who of the channel's recipients is meant.
-    pub recipients: &'a Recipients,
     /// The way out for HTTP.
     pub transport: &'a dyn Transport,
+    /// The rules for a channel that opens connections of its own.
+    pub network: &'a dyn NetworkRules,
 }
 
 /// The facts of one attempt.
@@ -45,6 +48,10 @@ pub struct AttemptInfo<'a> {
     pub event_id: EventId,
     /// Its type.
     pub event_type: EventTypeId,
+    /// The job whose run it was.
+    pub job: Option<JobId>,
+    /// Who of the channel's recipients is meant.
+    pub recipients: &'a Recipients,
     /// When this attempt is made.
     pub at: Timestamp,
     /// Where references to variables are looked up.

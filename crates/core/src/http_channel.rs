@@ -65,25 +65,35 @@ pub fn verdict(response: &Response<Bytes>, now: Timestamp) -> Result<Receipt, Se
     Err(SendError { kind, status: Some(status.as_u16()), detail })
 }
 
-/// The status with its standard phrase, then the service's own words, at most 500 characters of them.
+/// How much of a service's own words is kept, in characters.
+const WORDS: usize = 500;
+
+/// The status with its standard phrase, then the service's own words.
 fn describe(response: &Response<Bytes>) -> String {
-    const WORDS: usize = 500;
-    let mut detail = status_line(response.status());
     let cut = &response.body()[..response.body().len().min(4 * WORDS)];
-    let body = String::from_utf8_lossy(cut);
-    let words = body.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = one_line(&String::from_utf8_lossy(cut));
+    let status = status_line(response.status());
+    if words.is_empty() { status } else { format!("{status}: {words}") }
+}
+
+/// A service's own words as one line, without control characters, cut after 500 characters.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let mut left = WORDS;
-    for (i, word) in words.enumerate() {
-        detail.push_str(if i == 0 { ": " } else { " " });
+    for word in words {
+        if !line.is_empty() {
+            line.push(' ');
+        }
         let length = word.chars().count();
         if length > left {
-            detail.extend(word.chars().take(left).chain(['…']));
+            line.extend(word.chars().take(left).chain(['…']));
             break;
         }
-        detail.push_str(word);
+        line.push_str(word);
         left = left.saturating_sub(length + 1);
     }
-    detail
+    line
 }
 
 fn status_line(status: StatusCode) -> String {

@@ -47,6 +47,7 @@ impl Birth {
                 id,
                 event_id: event.id,
                 event_type: event.event_type.clone(),
+                job: event.job.as_ref().map(|job| job.id),
                 notification: words.clone(),
                 recipients: target.recipients.clone(),
                 attempts: 0,

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use fanfare_core::{AttemptInfo, Catalog, DeliveryId, EventId, Registry, RetryPolicy, Transport, Variables};
+use fanfare_core::{
+    AttemptInfo, Catalog, DeliveryId, EventId, NetworkRules, Registry, RetryPolicy, Transport, Variables,
+};
 use fanfare_store::{Store, StoreError};
 use fanfare_template::Renderer;
 use jiff::Timestamp;
@@ -42,6 +44,8 @@ pub struct EngineParts {
     pub registry: Registry,
     /// The way out for HTTP.
     pub transport: Arc<dyn Transport>,
+    /// The rules for channels that open connections of their own.
+    pub network: Arc<dyn NetworkRules>,
     /// Where channels' references to variables are looked up.
     pub variables: Arc<dyn Variables>,
     /// When to try again.
@@ -59,6 +63,7 @@ impl EngineParts {
         catalog: Catalog,
         registry: Registry,
         transport: Arc<dyn Transport>,
+        network: Arc<dyn NetworkRules>,
         variables: Arc<dyn Variables>,
     ) -> Self {
         Self {
@@ -66,6 +71,7 @@ impl EngineParts {
             catalog,
             registry,
             transport,
+            network,
             variables,
             retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
@@ -119,6 +125,7 @@ impl Engine {
             clock: parts.clock,
             random: parts.random,
             transport: parts.transport,
+            network: parts.network,
             variables: parts.variables,
             retry: parts.retry,
         });
@@ -241,16 +248,19 @@ impl Engine {
     ) -> Result<Explanation, AcceptError> {
         let snapshot = self.inner.current.get();
         let prepared = prepare(&self.intake(&snapshot))?;
-        let info = AttemptInfo {
-            delivery_id: DeliveryId(Uuid::now_v7()),
-            event_id: prepared.event.id,
-            event_type: prepared.event.event_type.clone(),
-            at: self.inner.outside.clock.now(),
-            variables: &*self.inner.outside.variables,
-        };
+        let at = self.inner.outside.clock.now();
         let targets = prepared.plan.targets.iter();
         let payloads = targets.filter_map(|target| {
             let entry = snapshot.channels.entry(target.channel_id)?;
+            let info = AttemptInfo {
+                delivery_id: DeliveryId(Uuid::now_v7()),
+                event_id: prepared.event.id,
+                event_type: prepared.event.event_type.clone(),
+                job: prepared.event.job.as_ref().map(|job| job.id),
+                recipients: &target.recipients,
+                at,
+                variables: &*self.inner.outside.variables,
+            };
             let words = words_for(target, &prepared.notification, prepared.user_notification.as_ref());
             Some((target.channel_id, payload(entry, words, &info)))
         });

@@ -171,10 +171,13 @@ impl Engine {
         let snapshot = self.inner.current.get();
         let Some(entry) = snapshot.channels.entry(row.channel_id.into()) else { return (None, Some(true)) };
         let at = row.last_attempt_at.unwrap_or(row.created_at);
+        let recipients = row.recipients.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let info = AttemptInfo {
             delivery_id: row.id.into(),
             event_id: row.event_id.into(),
             event_type: EventTypeId::from(row.event_type.as_str()),
+            job: row.job_id.map(Into::into),
+            recipients: &recipients.unwrap_or_default(),
             at: time(at),
             variables: &*self.inner.outside.variables,
         };

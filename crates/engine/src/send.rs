@@ -3,8 +3,8 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use fanfare_core::{
-    Attempt, AttemptInfo, ChannelId, Decision, DeliveryId, ErrorKind, EventId, EventTypeId, Notification, Receipt,
-    Recipients, RetryPolicy, SendError, Transport, Variables,
+    Attempt, AttemptInfo, ChannelId, Decision, DeliveryId, ErrorKind, EventId, EventTypeId, JobId, NetworkRules,
+    Notification, Receipt, Recipients, RetryPolicy, SendError, Transport, Variables,
 };
 use fanfare_store::{Attempted, Next};
 use futures_util::FutureExt;
@@ -19,6 +19,7 @@ pub(crate) struct Leased {
     pub(crate) id: DeliveryId,
     pub(crate) event_id: EventId,
     pub(crate) event_type: EventTypeId,
+    pub(crate) job: Option<JobId>,
     pub(crate) notification: Arc<Notification>,
     pub(crate) recipients: Recipients,
     pub(crate) attempts: u32,
@@ -31,6 +32,7 @@ pub(crate) struct Outside {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) network: Arc<dyn NetworkRules>,
     pub(crate) variables: Arc<dyn Variables>,
     pub(crate) retry: RetryPolicy,
 }
@@ -50,14 +52,13 @@ pub(crate) async fn call(
     outside: &Outside,
     entry: &ChannelEntry,
     notification: &Notification,
-    recipients: &Recipients,
     info: AttemptInfo<'_>,
 ) -> Result<Receipt, SendError> {
     let channel = entry
         .channel
         .as_ref()
         .map_err(|why| SendError::misconfigured(format!("the channel's configuration cannot be used: {why}")))?;
-    let attempt = Attempt { info, recipients, transport: &*outside.transport };
+    let attempt = Attempt { info, transport: &*outside.transport, network: &*outside.network };
     let sent = AssertUnwindSafe(channel.send(notification, &attempt)).catch_unwind().await;
     sent.unwrap_or_else(|_| {
         tracing::error!(kind = entry.info.kind, "a channel panicked");
@@ -72,10 +73,12 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         delivery_id: leased.id,
         event_id: leased.event_id,
         event_type: leased.event_type.clone(),
+        job: leased.job,
+        recipients: &leased.recipients,
         at: began,
         variables: &*outside.variables,
     };
-    let result = call(outside, &entry, &leased.notification, &leased.recipients, info.clone()).await;
+    let result = call(outside, &entry, &leased.notification, info.clone()).await;
     let now = outside.clock.now();
     let mut attempted = Attempted {
         delivery_id: leased.id.0,

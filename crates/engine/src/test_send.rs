@@ -166,6 +166,8 @@ impl Engine {
             delivery_id: DeliveryId(Uuid::now_v7()),
             event_id: event.id,
             event_type: event.event_type.clone(),
+            job: None,
+            recipients: &target.recipients,
             at: began,
             variables: &*outside.variables,
         };
@@ -173,7 +175,7 @@ impl Engine {
         let (result, payload) = match snapshot.channels.entry(target.channel_id) {
             Some(entry) => {
                 let payload = payload(entry, &words, &info).ok();
-                (call(outside, entry, &words, &target.recipients, info).await, payload)
+                (call(outside, entry, &words, info).await, payload)
             }
             None => (Err(SendError::misconfigured("the channel has been deleted")), None),
         };

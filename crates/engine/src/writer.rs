@@ -496,6 +496,7 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         id: delivery.id.into(),
         event_id: event.id.into(),
         event_type: EventTypeId::from(delivery.event_type),
+        job: delivery.job_id.map(Into::into),
         notification: Arc::new(serde_json::from_str(words).map_err(corrupt("notification"))?),
         recipients,
         attempts: u32::try_from(delivery.attempts).unwrap_or(0),

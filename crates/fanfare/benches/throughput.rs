@@ -41,7 +41,8 @@ async fn engine(dir: &std::path::Path, channels: usize) -> Engine {
     let store = Store::open(&options, jiff::Timestamp::now()).await.expect("a store");
     let catalog = Catalog::builtin().expect("a catalog");
     let (transport, variables) = (Arc::new(Everything), Arc::new(Environment::default()));
-    let parts = EngineParts::new(store, catalog, fanfare::registry(), transport, variables);
+    let network = Arc::new(fanfare_testkit::nowhere());
+    let parts = EngineParts::new(store, catalog, fanfare::registry(), transport, network, variables);
     let engine = Engine::start(parts).await.expect("an engine");
     let mut global_channels = Vec::new();
     for n in 0..channels {

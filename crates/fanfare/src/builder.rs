@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, TransportError, Variables};
 use fanfare_engine::{Clock, Engine, EngineError, EngineParts, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
-use fanfare_net::{Guard, NetError, tls_config};
+use fanfare_net::{Guard, NetError, Outbound, tls_config};
 use fanfare_store::{Keyring, KeyringError, Store, StoreError, StoreOptions};
 
 use crate::{Environment, registry};
@@ -118,10 +118,12 @@ impl Fanfare {
         let added = self.event_types.iter().map(|(file, toml)| (file.as_str(), toml.as_str()));
         let catalog = Catalog::builtin()?.with_types(added)?;
         let tls = tls_config(self.extra_ca_pem.as_deref())?;
-        let transport = HttpTransport::new(Arc::new(Guard::new(self.addresses)), tls, Limits::default())?;
+        let guard = Arc::new(Guard::new(self.addresses));
+        let transport = Arc::new(HttpTransport::new(guard.clone(), tls, Limits::default())?);
+        let network = Arc::new(Outbound::new(guard, self.extra_ca_pem));
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
-        let parts = EngineParts::new(store, catalog, self.registry, Arc::new(transport), self.variables);
+        let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
         Ok(Engine::start(EngineParts { retry: self.retry, clock: self.clock, ..parts }).await?)
     }
 }

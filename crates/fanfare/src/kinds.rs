@@ -4,5 +4,7 @@ use fanfare_core::{Kind, Registry};
 
 /// All kinds of channel.
 pub fn registry() -> Registry {
-    Registry::default().with(Kind::of::<fanfare_webhook::WebhookConfig>())
+    Registry::default()
+        .with(Kind::of::<fanfare_email::EmailConfig>())
+        .with(Kind::of::<fanfare_webhook::WebhookConfig>())
 }

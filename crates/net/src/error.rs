@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use fanfare_core::Refusal;
 
-/// Why there is no address to connect to, or no TLS configuration. The text never holds the host.
+/// Why there is no address to connect to, no connection, or no TLS configuration. The text never holds the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetError {
@@ -17,6 +17,9 @@ pub enum NetError {
     /// The name has no address, or the name server did not say.
     #[error("the host name could not be resolved: {0}")]
     Lookup(Cow<'static, str>),
+    /// No address answered.
+    #[error("no connection: {0}")]
+    Connect(Cow<'static, str>),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(Cow<'static, str>),

@@ -65,18 +65,23 @@ impl Guard {
     /// The addresses of a host that may be reached; never empty. A name with allowed and refused addresses
     /// gives the allowed ones.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NetError> {
-        let addresses = match parse(host)? {
-            Host::Ipv4(address) => vec![SocketAddr::new(address.into(), port)],
-            Host::Ipv6(address) => vec![SocketAddr::new(address.into(), port)],
-            Host::Domain(name) => tokio::net::lookup_host((name, port)).await.map_err(lookup_error)?.collect(),
-        };
-        allowed(&self.policy(), addresses)
+        resolve(&self.policy(), host, port).await
     }
+}
+
+/// The addresses of a host that `policy` allows; never empty.
+pub(crate) async fn resolve(policy: &AddressPolicy, host: &str, port: u16) -> Result<Vec<SocketAddr>, NetError> {
+    let addresses = match parse(host)? {
+        Host::Ipv4(address) => vec![SocketAddr::new(address.into(), port)],
+        Host::Ipv6(address) => vec![SocketAddr::new(address.into(), port)],
+        Host::Domain(name) => tokio::net::lookup_host((name, port)).await.map_err(lookup_error)?.collect(),
+    };
+    allowed(policy, addresses)
 }
 
 /// Reads a host in every spelling that some resolver would understand as an address: decimal, octal and
 /// hexadecimal IPv4, with fewer parts, with a trailing dot, and IPv6 with or without brackets.
-fn parse(host: &str) -> Result<Host, NetError> {
+pub(crate) fn parse(host: &str) -> Result<Host, NetError> {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => Ok(Host::Ipv4(address)),
         Ok(IpAddr::V6(address)) => Ok(Host::Ipv6(address)),

@@ -1,14 +1,15 @@
 //! What every channel over HTTP promises, whatever service it speaks to.
 //!
 //! A channel's tests build one with recognisable secrets and call [`check`]. What a service does differently
-//! (an answer that means something else than its status) is said in the [`Subject`].
+//! (an answer that means something else than its status) is said in the [`Subject`]. A channel that is not one HTTP
+//! exchange runs [`check_any`], and holds its own errors against its [`Secrets`].
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_core::{
-    Attempt, Channel, Decision, ErrorKind, Http, HttpChannel, Notification, Receipt, Recipients, RetryPolicy,
-    SendError, Transport, TransportError,
+    Attempt, Channel, Decision, ErrorKind, Http, HttpChannel, Notification, Receipt, RetryPolicy, SendError, Transport,
+    TransportError,
 };
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use crate::{
     Stub,
     fixtures::{hostile, info, typical},
+    nowhere,
 };
 
 /// A channel to be checked, and what has to be known about it.
@@ -23,8 +25,8 @@ use crate::{
 pub struct Subject<T> {
     /// The channel.
     pub channel: Http<T>,
-    /// Every secret in its configuration, each at least 8 characters: keys, tokens, what is confidential in URLs.
-    pub secrets: Vec<String>,
+    /// Every secret in its configuration.
+    pub secrets: Secrets,
     /// The body of an answer 200 that means success.
     pub success: Bytes,
 }
@@ -32,9 +34,7 @@ pub struct Subject<T> {
 impl<T: HttpChannel> Subject<T> {
     /// A channel with these secrets, for a service whose 2xx means success.
     pub fn new(channel: Http<T>, secrets: &[&str]) -> Self {
-        let secrets: Vec<String> = secrets.iter().map(|&secret| secret.into()).collect();
-        assert!(secrets.iter().all(|secret| secret.len() >= 8), "short secrets are found by accident");
-        Self { channel, secrets, success: Bytes::new() }
+        Self { channel, secrets: Secrets::new(secrets), success: Bytes::new() }
     }
 
     /// The same, for a service that has to say that it is content.
@@ -49,16 +49,51 @@ impl<T: HttpChannel> Subject<T> {
     }
 
     async fn send(&self, transport: &dyn Transport) -> Result<Receipt, SendError> {
-        let attempt = Attempt { info: info(), recipients: &Recipients::Configured, transport };
+        let attempt = Attempt { info: info(), transport, network: &nowhere() };
         self.channel.send(&typical()[0].1, &attempt).await
     }
 
     fn assert_hides(&self, what: &str, text: &str) {
-        for secret in &self.secrets {
+        self.secrets.assert_hidden(what, text);
+    }
+}
+
+/// Every secret in a configuration: keys, tokens, passwords, what is confidential in URLs.
+#[derive(Debug)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// These secrets, each of at least 8 characters.
+    pub fn new(secrets: &[&str]) -> Self {
+        assert!(secrets.iter().all(|secret| secret.len() >= 8), "short secrets are found by accident");
+        Self(secrets.iter().map(|&secret| secret.into()).collect())
+    }
+
+    /// Checks that a text holds none of them, in no form in which they could slip through.
+    ///
+    /// # Panics
+    /// When it does; `what` says what the text is.
+    pub fn assert_hidden(&self, what: &str, text: &str) {
+        for secret in &self.0 {
             for form in disguises(secret) {
                 assert!(!text.contains(&form), "{what} shows a secret: {text}");
             }
         }
+    }
+}
+
+/// What any channel promises: whatever it is told can be shown, the same way each time, and neither that nor `Debug`
+/// shows a secret.
+///
+/// # Panics
+/// When one of these does not hold.
+pub fn check_any(channel: &dyn Channel, secrets: &Secrets) {
+    secrets.assert_hidden("Debug", &format!("{channel:?} {channel:#?}"));
+    let typical = typical().into_iter().map(|(_, notification)| notification);
+    for notification in typical.chain(hostile()) {
+        let payload = || channel.payload(&notification, &info()).expect("every notification can be shown");
+        secrets.assert_hidden("the payload", &payload());
+        assert_eq!(payload(), payload(), "the payload is not the same twice");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use fanfare_core::{AttemptInfo, Color, Field, NoVariables, Notification, Status, Variables};
+use fanfare_core::{AttemptInfo, Color, Field, NoVariables, Notification, Recipients, Status, Variables};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ pub fn info_with(variables: &dyn Variables) -> AttemptInfo<'_> {
         delivery_id: Uuid::from_u128(0x019c_e8a4_1f00_7000_8000_0000_0000_00d1).into(),
         event_id: Uuid::from_u128(0x019c_e8a4_1f00_7000_8000_0000_0000_00e1).into(),
         event_type: "backup_success".into(),
+        job: Some(Uuid::from_u128(0x019c_e8a4_1f00_7000_8000_0000_0000_00a1).into()),
+        recipients: &Recipients::Configured,
         at: "2026-03-14T01:02:33.5Z".parse().unwrap(),
         variables,
     }

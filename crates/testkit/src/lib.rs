@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used)]
 
+mod certificate;
 pub mod conformance;
 pub mod fixtures;
 mod receiver;
+pub mod smtp;
 mod stub;
 mod wire;
 
 pub use receiver::{Answer, Received, Receiver};
-pub use stub::{Stub, Vars};
+pub use stub::{Stub, Vars, nowhere};

@@ -10,7 +10,6 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
-use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
@@ -20,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::wire::read_request;
+use crate::{certificate::Certificate, wire::read_request};
 
 /// A request that a [`Receiver`] got.
 #[derive(Clone, Debug)]
@@ -223,8 +222,8 @@ impl Receiver {
     /// Starts one that speaks TLS, with a fresh certificate for these names and addresses. Also returns the
     /// authority that issued it, in PEM form.
     pub async fn start_tls(names: &[&str]) -> (Self, String) {
-        let (config, authority) = server_config(names);
-        (Self::bind(Some(TlsAcceptor::from(Arc::new(config)))).await, authority)
+        let Certificate { acceptor, authority } = Certificate::new(names);
+        (Self::bind(Some(acceptor)).await, authority)
     }
 
     async fn bind(tls: Option<TlsAcceptor>) -> Self {
@@ -451,28 +450,4 @@ async fn write_answer<S: AsyncRead + AsyncWrite + Unpin>(
         }
     }
     stream.flush().await.ok()
-}
-
-/// A server's TLS with a certificate of its own authority.
-fn server_config(names: &[&str]) -> (rustls::ServerConfig, String) {
-    let mut params = rcgen::CertificateParams::default();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let authority = params.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(params, authority_key);
-
-    let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
-    let mut params = rcgen::CertificateParams::new(names).unwrap();
-    params.is_ca = rcgen::IsCa::ExplicitNoCa;
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-
-    let private = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)
-        .unwrap();
-    (config, authority.pem())
 }

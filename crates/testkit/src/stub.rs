@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fanfare_core::{Transport, TransportError, Variables};
+use fanfare_core::{AddressPolicy, Network, Transport, TransportError, Variables};
 use http::{Request, Response};
 
 type Script = Box<dyn Fn(&Request<Bytes>) -> Result<Response<Bytes>, TransportError> + Send + Sync>;
@@ -52,6 +52,11 @@ impl Transport for Stub {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         answer
     }
+}
+
+/// The rules of a network that reaches public addresses only.
+pub fn nowhere() -> Network {
+    Network { policy: Arc::new(AddressPolicy::new([])), extra_ca_pem: None }
 }
 
 /// Variables with these values.

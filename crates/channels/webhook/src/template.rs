@@ -5,7 +5,7 @@
 
 use std::{fmt::Write, str::FromStr};
 
-use fanfare_core::{AttemptInfo, Color, Field, NoVariables, Notification, Status};
+use fanfare_core::{AttemptInfo, Color, Field, NoVariables, Notification, Recipients, Status};
 use jiff::Timestamp;
 use serde::{Serialize, de::IgnoredAny};
 use uuid::Uuid;
@@ -210,6 +210,8 @@ fn sample() -> (Notification, AttemptInfo<'static>) {
         delivery_id: Uuid::nil().into(),
         event_id: Uuid::nil().into(),
         event_type: "sample".into(),
+        job: None,
+        recipients: &Recipients::Configured,
         at: Timestamp::UNIX_EPOCH,
         variables: &NoVariables,
     };
