@@ -199,6 +199,10 @@ async fn a_command_that_cannot_run_is_a_failure() {
     assert!(ran.err().starts_with(&format!("fanfare: {said}")), "{}", ran.err());
     let run = last_run(&server, "nightly").await;
     assert!(run["error"].as_str().unwrap().starts_with(said), "{run}");
+    fs::write(&script, "#!/no/such/shell\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = user.run(&["--job", "nightly", "--", "./backup.sh"]).await;
+    assert!(ran.code == Some(126) && ran.err().contains("interpreter"), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

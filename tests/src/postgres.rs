@@ -115,7 +115,7 @@ impl Drop for Postgres {
         // At once, without writing anything; its own processes go with it.
         if matches!(self.server.try_wait(), Ok(None)) {
             // A test may be failing already, so nothing here can.
-            let _ = Command::new("kill").args(["-QUIT", &self.server.id().to_string()]).status();
+            let _ = Command::new("sh").args(["-c", &format!("kill -QUIT {}", self.server.id())]).status();
             let _ = self.server.wait();
         }
     }

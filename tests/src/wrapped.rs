@@ -200,7 +200,7 @@ impl Ran {
 /// # Panics
 /// When there is no such process.
 pub fn signal(process: u32, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), process.to_string()]).status().unwrap();
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status().unwrap();
     assert!(sent.success(), "process {process} is not there");
 }
 

@@ -1,6 +1,12 @@
 //! How a command ended, and what follows from that.
 
-use std::{ffi::OsStr, io, os::unix::process::ExitStatusExt, process::ExitStatus};
+use std::{
+    ffi::OsStr,
+    io,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
+    path::Path,
+    process::ExitStatus,
+};
 
 use signal_hook::low_level::signal_name;
 
@@ -31,8 +37,13 @@ impl Ended {
 
     /// Why a process did not begin.
     pub(super) fn not_started(program: &OsStr, error: &io::Error) -> Self {
+        // Names with a slash are paths; others are looked for, and what is found is there.
+        let is_there = program.as_bytes().contains(&b'/') && Path::new(program).exists();
         let program = clean(&program.to_string_lossy());
         match error.kind() {
+            io::ErrorKind::NotFound if is_there => {
+                Self::NotRun(format!("{program}: the interpreter that its first line names is not there"))
+            }
             io::ErrorKind::NotFound => Self::NotFound(program),
             _ => Self::NotRun(format!("{program}: {error}")),
         }
@@ -107,6 +118,8 @@ mod tests {
         let program = OsStr::new("back\u{1b}up");
         let missing = Ended::not_started(program, &io::ErrorKind::NotFound.into());
         assert_eq!(missing, Ended::NotFound("back\u{fffd}up".into()));
+        let interpreter = Ended::not_started(OsStr::new("/dev/null"), &io::ErrorKind::NotFound.into());
+        assert_eq!(interpreter.exit_code(), 126, "the file is there, so something else is not");
         let forbidden = Ended::not_started(OsStr::new("backup"), &io::ErrorKind::PermissionDenied.into());
         assert_eq!(forbidden.exit_code(), 126);
         assert_eq!(forbidden.words(), "the command could not be run: backup: permission denied");

@@ -103,9 +103,14 @@ pub(crate) async fn run(args: RunArgs, json: bool, link: Result<Link, Failure>) 
     if let Ok(link) = link {
         let outcome = course.ended.outcome(&args.partial_exit);
         let run = described(&course, outcome, args.source, size_bytes);
-        let report = Report::new(link.client.server(), args.job, &run)?;
-        let told = tell(&link, &report, &mut signals).await;
-        voice.sum_up(&link, &report, told, &format!("{} of {job:?}", run.outcome), course.took);
+        let what = format!("{} of {job:?}", run.outcome);
+        match Report::new(link.client.server(), args.job, &run) {
+            Ok(report) => {
+                let told = tell(&link, &report, &mut signals).await;
+                voice.sum_up(&link, &report, told, &what, course.took);
+            }
+            Err(failure) => voice.not_reported(&what, &failure),
+        }
     }
     Ok(course.ended.exit_code())
 }

@@ -66,9 +66,10 @@ pub(super) async fn supervise(
 ) -> Course {
     let (started_at, began) = (Timestamp::now(), Instant::now());
     let mut outputs = Outputs::default();
+    let program = command.first().map(OsString::as_os_str).unwrap_or_default();
     let ended = match start(command, progress, &mut outputs) {
         Ok(child) => end(child, progress, signals).await,
-        Err(error) => Ended::not_started(command.first().map(OsString::as_os_str).unwrap_or_default(), &error),
+        Err(error) => Ended::not_started(program, &error),
     };
     let (ended_at, took) = (Timestamp::now(), began.elapsed());
     let last_lines = outputs.drained().await;

@@ -44,6 +44,11 @@ impl Voice {
         self.fresh_line = true;
     }
 
+    /// Says that a run is not reported.
+    pub(super) fn not_reported(&mut self, what: &str, failure: &Failure) {
+        self.say(&unreported(what, failure, None));
+    }
+
     /// Says how reporting went, and keeps a report that is to be sent later.
     pub(super) fn sum_up(&mut self, link: &Link, report: &Report, told: Told, what: &str, took: Duration) {
         let result = match told {
