@@ -1,14 +1,23 @@
 //! `fanfare run` on a terminal, which the tool `script` makes.
 
-use std::process::{Command, Stdio};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use fanfare_testkit::Receiver;
-use fanfare_tests::{Running, Server, Wrapper, binary, signal};
+use fanfare_tests::{PATIENCE, Running, Server, Wrapper, binary, signal, until};
 
 /// Starts `fanfare run` on a terminal of its own, in which a script of the shell runs.
 fn on_terminal(user: &Wrapper, arguments: &str, script: &str) -> Running {
-    std::fs::write(user.place().join("script.sh"), script).unwrap();
-    let line = format!("exec '{}' run {arguments} -- sh script.sh", binary().display());
+    on_terminal_of(user, ["exec", ""], arguments, script)
+}
+
+/// The same, between these words of the shell that the terminal belongs to.
+fn on_terminal_of(user: &Wrapper, [before, after]: [&str; 2], arguments: &str, script: &str) -> Running {
+    fs::write(user.place().join("script.sh"), script).unwrap();
+    let program = binary();
+    let line = format!("{before} env --default-signal '{}' run {arguments} -- sh script.sh{after}", program.display());
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
     command.env_clear().envs(user.variables()).env("SHELL", "/bin/sh").env("TERM", "xterm").current_dir(user.place());
@@ -42,6 +51,28 @@ async fn a_key_that_interrupts_reaches_the_command_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_goes_away_reaches_the_command_once() {
+    let (server, receiver) = with_job().await;
+    // With fanfare leading the session, as under ssh, and below a shell that does.
+    for (round, shell) in [["exec", ""], ["", "; exit 1"]].into_iter().enumerate() {
+        let user = server.wrapper();
+        let file = |name: &str| user.place().join(name);
+        let script = "trap 'echo HUP >> heard' HUP; trap 'exit 8' USR1; echo $PPID > parent.new; mv parent.new parent; \
+                      while :; do sleep 0.02; done";
+        let running = on_terminal_of(&user, shell, "--job nightly --no-progress", script);
+        let parent = until("that it is ready", PATIENCE, async || fs::read_to_string(file("parent")).ok()).await;
+        drop(running);
+        until("the signal at the command", PATIENCE, async || fs::metadata(file("heard")).ok()).await;
+        // Were the first passed on a second time, that would happen before this one is.
+        signal(parent.trim().parse().unwrap(), "USR1");
+        receiver.wait_for(round + 1, PATIENCE).await;
+        assert_eq!(fs::read_to_string(file("heard")).unwrap(), "HUP\n", "{shell:?}");
+    }
+    server.api().settled().await;
+    assert_eq!(receiver.requests()[1].json()["title"], "Backup Failed: nightly");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_command_shows_that_it_runs_and_its_output_stays_whole() {
     let (server, _receiver) = with_job().await;
     let user = server.wrapper();
@@ -50,7 +81,7 @@ async fn a_silent_command_shows_that_it_runs_and_its_output_stays_whole() {
     let script =
         format!("echo begin; {} echo middle; {} echo warning >&2; {} printf end", wait("a"), wait("b"), wait("c"));
     let running = on_terminal(&user, "--job nightly", &script);
-    let go = |name: &str| std::fs::write(user.place().join(name), "").unwrap();
+    let go = |name: &str| fs::write(user.place().join(name), "").unwrap();
     // The line: a sign that turns, the time, the job.
     let shown = running.says("a line for the silence", |out| out.contains("nightly")).await;
     assert!(shown.starts_with("begin\r\n"), "{shown:?}");

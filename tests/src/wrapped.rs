@@ -64,8 +64,10 @@ impl Wrapper {
 
     /// `fanfare run` with these arguments, in an environment without anything else.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
-        command.arg("run").args(arguments).env_clear().current_dir(self.dir.path());
+        let mut command = Command::new("/usr/bin/env");
+        // Whatever runs these tests may ignore signals, which all that it starts then does.
+        command.arg("--default-signal").arg(binary()).arg("run").args(arguments);
+        command.env_clear().current_dir(self.dir.path());
         for (name, value) in self.variables() {
             command.env(name, value);
         }

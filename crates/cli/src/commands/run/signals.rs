@@ -2,10 +2,11 @@
 
 use std::{fs, io, thread};
 
+use rustix::process::{getpid, getsid};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::{SignalsInfo, exfiltrator::WithOrigin},
-    low_level::siginfo::{Cause, Origin},
+    low_level::siginfo::Cause,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -24,9 +25,12 @@ pub(super) enum Signal {
 }
 
 impl Signal {
-    fn of(origin: &Origin) -> Self {
-        match (origin.signal, origin.cause) {
+    /// `leads`: whether we lead the session, as a shell does for what is typed into it.
+    fn of(signal: i32, cause: Cause, leads: bool) -> Self {
+        match (signal, cause) {
             (SIGCHLD, _) => Self::Child,
+            // A terminal that goes away tells the leader alone; the others hear of it when the leader ends.
+            (SIGHUP, _) if leads => Self::Sent(signal),
             // The kernel sends by itself only what a terminal makes: Ctrl-C, Ctrl-\ and its own end.
             (signal, Cause::Kernel) => Self::Shared(signal),
             (signal, _) => Self::Sent(signal),
@@ -50,8 +54,9 @@ pub(super) fn catch() -> io::Result<UnboundedReceiver<Signal>> {
 }
 
 fn forward(mut signals: SignalsInfo<WithOrigin>, sender: &UnboundedSender<Signal>) {
+    let leads = getsid(None).is_ok_and(|session| session == getpid());
     for origin in signals.forever() {
-        if sender.send(Signal::of(&origin)).is_err() {
+        if sender.send(Signal::of(origin.signal, origin.cause, leads)).is_err() {
             break;
         }
     }
@@ -76,6 +81,20 @@ mod tests {
         assert!(!is_ignored(SIGINT, status));
         assert!(!is_ignored(SIGTERM, status));
         assert!(!is_ignored(SIGHUP, ""));
+    }
+
+    #[test]
+    fn what_the_terminal_sends_to_everybody_is_not_passed_on() {
+        use signal_hook::low_level::siginfo::Sent;
+        let by_process = Cause::Sent(Sent::User);
+        for leads in [false, true] {
+            assert_eq!(Signal::of(SIGINT, Cause::Kernel, leads), Signal::Shared(SIGINT));
+            assert_eq!(Signal::of(SIGINT, by_process, leads), Signal::Sent(SIGINT));
+            assert_eq!(Signal::of(SIGHUP, by_process, leads), Signal::Sent(SIGHUP));
+            assert_eq!(Signal::of(SIGCHLD, Cause::Kernel, leads), Signal::Child);
+        }
+        assert_eq!(Signal::of(SIGHUP, Cause::Kernel, false), Signal::Shared(SIGHUP));
+        assert_eq!(Signal::of(SIGHUP, Cause::Kernel, true), Signal::Sent(SIGHUP));
     }
 
     #[test]
