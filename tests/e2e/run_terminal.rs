@@ -59,9 +59,9 @@ async fn a_terminal_that_goes_away_reaches_the_command_once() {
         let file = |name: &str| user.place().join(name);
         let script = "trap 'echo HUP >> heard' HUP; trap 'exit 8' USR1; echo $PPID > parent.new; mv parent.new parent; \
                       while :; do sleep 0.02; done";
-        let running = on_terminal_of(&user, shell, "--job nightly --no-progress", script);
+        let mut running = on_terminal_of(&user, shell, "--job nightly --no-progress", script);
         let parent = until("that it is ready", PATIENCE, async || fs::read_to_string(file("parent")).ok()).await;
-        drop(running);
+        running.kill9();
         until("the signal at the command", PATIENCE, async || fs::metadata(file("heard")).ok()).await;
         // Were the first passed on a second time, that would happen before this one is.
         signal(parent.trim().parse().unwrap(), "USR1");

@@ -6,7 +6,8 @@ use std::{
     os::unix::{fs::FileExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -143,6 +144,13 @@ impl Running {
         signal(self.id(), name);
     }
 
+    /// Ends it at once, without its having a say in it.
+    pub fn kill9(&mut self) {
+        // Does nothing where it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits until its standard output fits, and gives it.
     pub async fn says(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
         let out = &self.out;
@@ -179,9 +187,15 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Does nothing where it has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // A test that fails leaves nothing running: asked to end, it asks its command to.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status();
+        }
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.kill9();
     }
 }
 
