@@ -4,13 +4,17 @@
 mod api;
 mod binary;
 mod cli;
+mod postgres;
 mod server;
 mod sqlite;
 mod wait;
+mod wrapped;
 
 pub use api::{Api, Metrics, Problem, Reply};
 pub use binary::binary;
 pub use cli::{Cli, Output};
+pub use postgres::Postgres;
 pub use server::{Killer, Server};
 pub use sqlite::{database, rows, snapshot, tool};
 pub use wait::{PATIENCE, until};
+pub use wrapped::{Ran, Running, Wrapper, signal};

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Api, Cli, Output, PATIENCE, binary, until};
+use crate::{Api, Cli, Output, PATIENCE, Wrapper, binary, until};
 
 /// The admin token of every server here.
 const TOKEN: &str = "end-to-end-admin-token-4f1c";
@@ -159,6 +159,11 @@ impl Server {
     /// The command line as a user of this server.
     pub fn cli(&self) -> Cli {
         Cli::new(self.api.url(), TOKEN)
+    }
+
+    /// A user of this server who runs commands as runs of jobs.
+    pub fn wrapper(&self) -> Wrapper {
+        Wrapper::new(self.api.url(), TOKEN)
     }
 
     /// The API with the admin token.

@@ -1,6 +1,6 @@
 //! The command line: what can be said, and how it is explained.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Serve(Box<ServeFlags>),
     /// Send an event
     Send(SendArgs),
+    /// Run a command as a run of a job, and report how it ended
+    Run(RunArgs),
     /// Say who would hear of an event and what they would be told; nothing is sent
     Explain(ExplainArgs),
     /// The configured destinations
@@ -158,8 +160,39 @@ pub(crate) struct ExplainArgs {
     pub(crate) outcome: Option<Outcome>,
 }
 
+/// `fanfare run`
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_RUN)]
+pub(crate) struct RunArgs {
+    /// The job that this is a run of (name or id); it is not made where there is none
+    #[arg(long, value_name = "JOB")]
+    pub(crate) job: String,
+    /// What the command works on, as people call it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Exit codes that mean that a part of it went well, such as 1,3
+    #[arg(long, value_name = "CODE,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) partial_exit: Vec<u8>,
+    /// A file or directory that the command makes, whose size is reported; several are added up
+    #[arg(long, value_name = "PATH")]
+    pub(crate) size_of: Vec<PathBuf>,
+    /// Never show a line with the time that has passed, as a terminal does while the command is silent
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+    /// Say that all is well even where no person watches
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// The command and its arguments, behind --
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+const AFTER_RUN: &str = "The command's output and exit code are passed through; 127 is a command that was not found, 126 \
+                         one that could not be run, 128 and more one that a signal ended. A report that fails changes \
+                         none of this. With --json, the server's answer goes to standard error.";
+
 /// How a run ended.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Outcome {
     Success,
     Partial,
@@ -366,6 +399,28 @@ mod tests {
         assert_eq!(parse("fanfare deliveries retry").unwrap_err(), ErrorKind::MissingRequiredArgument);
         assert_eq!(parse("fanfare deliveries list --state lost").unwrap_err(), ErrorKind::InvalidValue);
         assert_eq!(parse("fanfare explain --job nightly").unwrap_err(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn a_command_stands_behind_its_dashes() {
+        let run = |line: &str| {
+            parse(line).map(|cli| match cli.command {
+                Some(Command::Run(args)) => args,
+                other => panic!("{other:?}"),
+            })
+        };
+        let args = run("fanfare run --job nightly --partial-exit 1,3 -- borg create --json --job x").unwrap();
+        assert_eq!((args.job.as_str(), args.partial_exit.as_slice()), ("nightly", [1, 3].as_slice()));
+        assert_eq!(args.command, ["borg", "create", "--json", "--job", "x"]);
+        for (line, kind) in [
+            ("fanfare run --job nightly", ErrorKind::MissingRequiredArgument),
+            ("fanfare run -- true", ErrorKind::MissingRequiredArgument),
+            ("fanfare run --job nightly true", ErrorKind::UnknownArgument),
+            ("fanfare run --job nightly --partial-exit 0 -- true", ErrorKind::ValueValidation),
+            ("fanfare run --job nightly --partial-exit 256 -- true", ErrorKind::ValueValidation),
+        ] {
+            assert_eq!(run(line).unwrap_err(), kind, "{line}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fanfare::core::{AddressPolicy, Transport};
+use fanfare::core::{AddressPolicy, Transport, TransportError};
 use fanfare_http::{Cap, HttpTransport, Limits};
 use fanfare_net::{Guard, tls_config};
 use http::{HeaderValue, Method, Request, header};
@@ -58,6 +58,14 @@ impl Client {
         Ok(Self { base, authorization, transport })
     }
 
+    /// Which server this is: its address, without what a query may hold.
+    pub(crate) fn server(&self) -> String {
+        let mut base = self.base.clone();
+        base.set_query(None);
+        base.set_fragment(None);
+        base.as_str().trim_end_matches('/').to_owned()
+    }
+
     /// Reads `/api/v1/…`; of the query, what is set.
     pub(crate) async fn get(&self, path: &[&str], query: Query<'_>) -> Result<Answer, Failure> {
         self.exchange(Method::GET, path, query, None).await
@@ -87,7 +95,11 @@ impl Client {
         let request = request.body(body).map_err(|_| Failure::WrongUse("FANFARE_URL is no address".into()))?;
         let response = self.transport.exchange(request).await.map_err(|error| {
             let advice = "Is fanfare serve running there? FANFARE_URL says where to look.";
-            Failure::Failed(format!("{} does not answer: {error}. {advice}", self.base.as_str().trim_end_matches('/')))
+            let words = format!("{} does not answer: {error}. {advice}", self.base.as_str().trim_end_matches('/'));
+            match error {
+                TransportError::Connect(_) | TransportError::Answer(_) => Failure::Unreachable(words),
+                _ => Failure::Failed(words),
+            }
         })?;
         let (head, body) = response.into_parts();
         match head.status.is_success() {

@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     WrongUse(String),
     /// Tried, and it did not work: exit 1.
     Failed(String),
+    /// Nobody answered, or nobody that could be understood; later somebody may: exit 1.
+    Unreachable(String),
     /// The server refused: exit 1.
     Refused(Problem),
     /// What was printed says it all: exit 1.
@@ -20,14 +22,14 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::WrongUse(_) => 2,
-            Self::Failed(_) | Self::Refused(_) | Self::Told => 1,
+            Self::Failed(_) | Self::Unreachable(_) | Self::Refused(_) | Self::Told => 1,
         }
     }
 
     /// What to say on standard error.
     pub(crate) fn words(&self) -> Option<String> {
         match self {
-            Self::WrongUse(words) | Self::Failed(words) => Some(words.clone()),
+            Self::WrongUse(words) | Self::Failed(words) | Self::Unreachable(words) => Some(words.clone()),
             Self::Refused(problem) => Some(problem.words()),
             Self::Told => None,
         }

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.common.json;
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             if let Failure::Refused(problem) = &failure
                 && json
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<u8, Failure> {
     let Cli { common, serve: outer, command } = cli;
     let load = |flags: &[&ServeFlags]| {
         let loaded = config::load(&common, flags, std::env::vars_os(), Path::new(""));
@@ -67,18 +67,32 @@ fn run(cli: Cli) -> Result<(), Failure> {
         let loaded = load(&[&outer, inner])?;
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(workers());
-        return runtime(builder)?.block_on(serve::serve(&loaded));
+        return runtime(builder)?.block_on(serve::serve(&loaded)).map(|()| DONE);
     }
     if outer != ServeFlags::default() {
         return Err(misplaced("the options of serve go with serve only"));
     }
-    let Loaded { settings, warnings, .. } = load(&[])?;
-    for warning in warnings {
-        eprintln!("fanfare: warning: {warning}");
+    let settings = load(&[]).map(|Loaded { settings, warnings, .. }| {
+        for warning in warnings {
+            eprintln!("fanfare: warning: {warning}");
+        }
+        settings
+    });
+    let runtime = runtime(Builder::new_current_thread())?;
+    if let Command::Run(args) = command {
+        // The command runs even where its run cannot be reported.
+        let link = settings.and_then(|settings| commands::Link::new(&settings));
+        let code = runtime.block_on(commands::run_command(args, common.json, link));
+        // The look-up of a name may still be under way, and has had its time.
+        runtime.shutdown_background();
+        return code;
     }
-    let session = Session { client: Client::new(&settings)?, screen: Screen::stdout(), json: common.json };
-    runtime(Builder::new_current_thread())?.block_on(commands::run(command, &session))
+    let session = Session { client: Client::new(&settings?)?, screen: Screen::stdout(), json: common.json };
+    runtime.block_on(commands::run(command, &session)).map(|()| DONE)
 }
+
+/// The exit code of what was done.
+const DONE: u8 = 0;
 
 /// One for each core but one, which the database's own thread keeps busy: threads that wake one another for every
 /// event cost more than they bring.

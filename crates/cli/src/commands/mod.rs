@@ -9,9 +9,11 @@ mod events;
 mod explain;
 mod jobs;
 mod pairs;
+mod run;
 mod send;
 mod session;
 
+pub(crate) use run::{Link, run as run_command};
 pub(crate) use session::Session;
 
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
 /// Runs a command.
 pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Serve(_) => Err(Failure::WrongUse("serve talks to no server".into())),
+        Command::Serve(_) | Command::Run(_) => Err(Failure::WrongUse("serve and run have ways of their own".into())),
         Command::Send(args) => send::run(args, session).await,
         Command::Explain(args) => explain::run(args, session).await,
         Command::Channels(ChannelsCommand::List) => channels::list(session).await,

@@ -16,7 +16,7 @@ use super::{ConfigError, Origin, text};
 use crate::args::{Common, ServeFlags};
 
 /// The keys that variables set; `FANFARE_` and the key in capitals is the variable's name.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "listen",
     "data_dir",
     "database_url",
@@ -30,16 +30,14 @@ const KEYS: [&str; 13] = [
     "log_format",
     "url",
     "token",
+    "spool_dir",
 ];
-
-/// Known variables that are read elsewhere.
-const READ_ELSEWHERE: [&str; 1] = ["FANFARE_SPOOL_DIR"];
 
 /// The one setting of which an empty value says something: nothing besides public addresses.
 const MAY_BE_EMPTY: &str = "allow_networks";
 
 /// The keys whose values are paths.
-const PATHS: [&str; 3] = ["data_dir", "extra_ca_file", "event_types_dir"];
+const PATHS: [&str; 4] = ["data_dir", "extra_ca_file", "event_types_dir", "spool_dir"];
 
 /// Settings from one place.
 #[derive(Clone, Debug)]
@@ -78,7 +76,7 @@ pub(super) fn environment(
     let (mut values, mut warnings) = (Dict::new(), Vec::new());
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with("FANFARE_")) else { continue };
-        if name.starts_with("FANFARE_VAR_") || READ_ELSEWHERE.contains(&name) {
+        if name.starts_with("FANFARE_VAR_") {
             continue;
         }
         let key = KEYS.into_iter().find(|key| variable(key) == name);

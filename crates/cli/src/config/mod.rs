@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) url: Option<String>,
     /// The token that it sends.
     pub(crate) token: Option<SecretString>,
+    /// Where reports of runs wait that could not be sent, if not in the user's state directory.
+    pub(crate) spool_dir: Option<PathBuf>,
 }
 
 /// The form of the log.
@@ -121,6 +123,7 @@ impl Default for Settings {
             engine: EngineSettings::default(),
             url: None,
             token: None,
+            spool_dir: None,
         }
     }
 }

@@ -150,12 +150,13 @@ fn lists_may_have_commas_or_brackets() {
 
 #[test]
 fn paths_in_a_file_start_at_the_file() {
-    let content = "data_dir = 'data'\nextra_ca_file = '/etc/ca.pem'\ndatabase_url = 'sqlite:x.db'";
+    let content = "data_dir = 'data'\nspool_dir = 'spool'\nextra_ca_file = '/etc/ca.pem'\ndatabase_url = 'sqlite:x.db'";
     let mut given = Given::nothing().file("conf/my.toml", content);
     let file = given.dir.path().join("conf/my.toml");
     given.common.config = Some(file.clone());
     let settings = given.settings();
     assert_eq!(settings.data_dir, file.with_file_name("data"));
+    assert_eq!(settings.spool_dir, Some(file.with_file_name("spool")));
     assert_eq!(settings.extra_ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
     let expected = format!("sqlite:{}", file.with_file_name("x.db").display());
     assert_eq!(settings.database_url.unwrap().expose_secret(), expected);
