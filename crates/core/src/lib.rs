@@ -13,6 +13,7 @@ mod config;
 mod event;
 mod fault;
 mod http_channel;
+mod hue;
 mod id;
 mod job;
 mod network;
@@ -21,6 +22,7 @@ mod plan;
 mod retry;
 mod secret;
 mod settings;
+pub mod text;
 mod user;
 
 pub use address::{AddressPolicy, Refusal};
@@ -32,6 +34,7 @@ pub use config::{BuildError, ChannelConfig, Kind, Registry, keep_secrets, merge_
 pub use event::{Condition, ConditionState, Event, JobRef};
 pub use fault::{Fault, escape_pointer};
 pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, verdict};
+pub use hue::Hue;
 pub use id::{ChannelId, DeliveryId, EventId, EventTypeId, JobId};
 pub use job::{Assignment, Outcome, RunCondition};
 pub use network::{Network, NetworkRules};

@@ -1,0 +1,149 @@
+//! What channels do to text before they escape it: clean it, and cut it where it is too long for a service.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use url::Url;
+
+/// What is left of a text of several lines: line ends are `\n`, and what has no shape of its own but changes how
+/// other text is shown (control characters, marks of direction) is gone. White space at the end is cut.
+pub fn lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '\r' => {
+                characters.next_if_eq(&'\n');
+                out.push('\n');
+            }
+            '\n' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
+            '\t' => out.push_str("    "),
+            c if is_shapeless(c) => {}
+            c => out.push(c),
+        }
+    }
+    let trimmed = out.trim_end().len();
+    out.truncate(trimmed);
+    out
+}
+
+/// The same on one line, with one space between words.
+pub fn line(text: &str) -> String {
+    lines(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Control characters; marks, embeddings and isolates of direction; byte order marks; annotations; code points that
+/// are no characters. Joiners stay: emoji and many scripts are written with them.
+fn is_shapeless(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// The length of a text as a service counts it. The length of a whole is the sum of those of its parts.
+pub type Measure = fn(&str) -> usize;
+
+/// Length in bytes of UTF-8.
+pub fn bytes(text: &str) -> usize {
+    text.len()
+}
+
+/// Length in UTF-16 code units: never less than in code points, so it is also the safe count for a service that
+/// does not say what its "characters" are.
+pub fn utf16(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// The text, or as much of its beginning as is at most `limit` long together with a mark that says how many
+/// characters are missing: `… (+12 characters)`. It is cut between graphemes, the characters that people see.
+///
+/// Where the limit leaves no room for the count, the mark is `…` alone, and where not even that fits, nothing is
+/// left.
+pub fn shorten(text: &str, limit: usize, measure: impl Fn(&str) -> usize) -> Cow<'_, str> {
+    if measure(text) <= limit {
+        return Cow::Borrowed(text);
+    }
+    let graphemes: Vec<(usize, &str)> = text.grapheme_indices(true).collect();
+    // The mark is longest where everything is missing.
+    let counted = measure(&mark(graphemes.len()));
+    let (room, count) = match limit.checked_sub(counted) {
+        Some(room) if room > 0 => (room, true),
+        _ => match limit.checked_sub(measure("…")) {
+            Some(room) => (room, false),
+            None => return Cow::Borrowed(""),
+        },
+    };
+    let mut used = 0;
+    let kept = graphemes.iter().take_while(|(_, grapheme)| {
+        used += measure(grapheme);
+        used <= room
+    });
+    let kept = kept.count();
+    let end = graphemes.get(kept).map_or(text.len(), |(at, _)| *at);
+    let start = text[..end].trim_end();
+    Cow::Owned(format!("{start}{}", if count { mark(graphemes.len() - kept) } else { "…".to_owned() }))
+}
+
+fn mark(missing: usize) -> String {
+    format!("… (+{missing} character{})", if missing == 1 { "" } else { "s" })
+}
+
+/// An address that may be a link: `http` or `https`, in the form in which every program reads it alike.
+pub fn web_address(text: &str) -> Option<String> {
+    let url = Url::parse(text.trim()).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[rstest::rstest]
+    #[case("a\r\nb\rc\nd\u{2028}e\u{85}f", "a\nb\nc\nd\ne\nf")]
+    #[case("\u{202e}evil\u{202c} \u{2066}x\u{2069}\u{200f}", "evil x")]
+    #[case("a\0b\u{7}c\u{feff}\u{ffff}\u{10ffff}", "abc")]
+    #[case("a\n\tb\n\n", "a\n    b")]
+    #[case("👩\u{200d}👧 e\u{301}", "👩\u{200d}👧 e\u{301}")]
+    fn several_lines(#[case] text: &str, #[case] clean: &str) {
+        assert_eq!(lines(text), clean);
+    }
+
+    #[test]
+    fn one_line() {
+        assert_eq!(line(" a\r\nBcc:  x\t\u{2029}y\0 "), "a Bcc: x y");
+    }
+
+    #[rstest::rstest]
+    #[case("", 5, "")]
+    #[case("abcde", 5, "abcde")]
+    #[case("abcdef", 5, "abcd…")]
+    #[case("abcdef", 0, "")]
+    #[case("ab cdefghijklmnopqrstuvwxyz", 22, "ab c… (+23 characters)")]
+    #[case("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 32, "👩‍👩‍👧‍👦… (+2 characters)")]
+    fn what_is_too_long_is_cut(#[case] text: &str, #[case] limit: usize, #[case] shortened: &str) {
+        assert_eq!(shorten(text, limit, utf16), shortened);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_ever_longer_than_its_limit(text in "\\PC{0,80}", limit in 0usize..100) {
+            for measure in [bytes as Measure, utf16] {
+                let shortened = shorten(&text, limit, measure);
+                prop_assert!(measure(&shortened) <= limit, "{shortened:?}");
+                prop_assert_eq!(shortened == text, measure(&text) <= limit);
+            }
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("https://fanfare.example/a?b=c&d=\"e\"", Some("https://fanfare.example/a?b=c&d=%22e%22"))]
+    #[case(" http://x ", Some("http://x/"))]
+    #[case("javascript:alert(1)", None)]
+    #[case("data:text/html,x", None)]
+    #[case("//x/", None)]
+    fn links(#[case] link: &str, #[case] address: Option<&str>) {
+        assert_eq!(web_address(link).as_deref(), address);
+    }
+}
