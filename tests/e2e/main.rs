@@ -5,6 +5,7 @@ mod backup;
 mod bad_input;
 mod command_line;
 mod crash;
+mod databases;
 mod pg_dump;
 mod process;
 mod routing;

@@ -227,6 +227,8 @@ impl Engine {
         let now = self.inner.outside.clock.now();
         let expires_at = now.checked_add(self.inner.outside.retry.lifetime).unwrap_or(Timestamp::MAX);
         let (answer, accepted) = oneshot::channel();
+        // A database may not keep U+0000, and a key must be found as it was kept.
+        let key = key.map(|key| Idempotency { key: key.key.replace('\0', "\u{fffd}"), ..key });
         let acceptance = Acceptance { birth: Birth::new(prepared, now, expires_at), key, answer };
         self.inner.writer.send(Write::Accept(Box::new(acceptance))).map_err(|_| stopping())?;
         accepted.await.map_err(|_| stopping())?

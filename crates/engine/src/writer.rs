@@ -1,7 +1,8 @@
 //! The one task that writes: accepted events and outcomes of attempts share a transaction, and changes of the
 //! configuration stand between transactions, so that nothing is ever decided on two states at once.
 //!
-//! There is no timer: while one transaction commits, the next gathers.
+//! Nothing that somebody waits for waits for a timer: while one transaction commits, the next gathers. Outcomes, which
+//! nobody waits for, wait a moment for company.
 
 use std::{
     collections::{BTreeMap, HashMap},
