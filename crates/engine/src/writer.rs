@@ -40,7 +40,7 @@ const KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long outcomes wait for company.
-const COMPANY: Duration = Duration::from_millis(2);
+const COMPANY: Duration = Duration::from_millis(10);
 
 type Answer<T> = oneshot::Sender<T>;
 
