@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         data: data.as_object().cloned().unwrap_or_default(),
         ..Submission::default()
     };
-    let explained = engine.explain(event)?;
+    let explained = engine.explain(event).await?;
     println!("{}\n{}", explained.notification.title, explained.notification.message);
     for skip in explained.plan.skips {
         println!("(nobody is told: {})", skip.detail);

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use fanfare_testkit::Receiver;
-use fanfare_tests::{Api, Postgres, Server, Wrapper};
+use fanfare_testkit::{Receiver, smtp::SmtpReceiver};
+use fanfare_tests::{Api, Postgres, Server, Wrapper, letters};
+use serde_json::json;
 
 /// What somebody heard.
 #[derive(Clone, Debug)]
@@ -26,6 +27,43 @@ impl Inbox for Receiver {
     }
 }
 
+/// A mail server with an account, and how its connections are encrypted.
+struct Mailbox {
+    server: SmtpReceiver,
+    security: &'static str,
+}
+
+impl Inbox for Mailbox {
+    fn heard(&self) -> Vec<Heard> {
+        let letters = letters(&self.server).into_iter();
+        letters
+            .map(|letter| {
+                assert_eq!(letter.to, ["ops@mail.example", "zoe@mail.example"]);
+                assert!(letter.mail.encrypted == (self.security != "none"), "{}", self.security);
+                assert_eq!(letter.mail.account.is_some(), self.security != "none", "{}", self.security);
+                // Further lines of a value are set in.
+                let text = letter.text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+                Heard { title: letter.subject, text: text.replace(":\n", ": ") }
+            })
+            .collect()
+    }
+}
+
+/// One mail server for each way of encryption; those that encrypt ask for a password.
+async fn mailboxes() -> Vec<Mailbox> {
+    let (names, account) = (&["127.0.0.1"], ("fanfare@mail.example", "mail-password-91d2"));
+    let servers = [
+        ("none", SmtpReceiver::builder()),
+        ("starttls", SmtpReceiver::builder().starttls(names).account(account.0, account.1)),
+        ("tls", SmtpReceiver::builder().tls(names).account(account.0, account.1).mechanisms("LOGIN")),
+    ];
+    let mut all = Vec::new();
+    for (security, builder) in servers {
+        all.push(Mailbox { server: builder.start().await, security });
+    }
+    all
+}
+
 /// The words of a webhook's body.
 fn text(body: &serde_json::Value) -> String {
     let fields = body["fields"].as_array().unwrap().iter();
@@ -41,10 +79,22 @@ struct Assigned {
     inbox: Box<dyn Inbox>,
 }
 
-/// One channel for each condition. Other kinds of channel are added here, and everything below is asked of them too.
-async fn assigned(api: &Api) -> Vec<Assigned> {
+/// One channel of each kind for each condition. Of the mail servers each has another way of encryption and another
+/// condition, so that `turn` after turn each way meets each condition. Other kinds of channel are added here, and
+/// everything below is asked of them too.
+async fn assigned(api: &Api, turn: usize, mut mailboxes: Vec<Mailbox>) -> Vec<Assigned> {
     let mut all = Vec::new();
-    for condition in ["always", "on_success", "on_failure"] {
+    mailboxes.rotate_left(turn);
+    for (condition, mailbox) in ["always", "on_success", "on_failure"].into_iter().zip(mailboxes) {
+        let mut config = json!({
+            "port": mailbox.server.port(), "security": mailbox.security, "to": ["ops@mail.example", "Zoë <zoe@mail.example>"],
+        });
+        if mailbox.security != "none" {
+            config["username"] = "fanfare@mail.example".into();
+            config["password"] = "mail-password-91d2".into();
+        }
+        let channel = api.email_with(&format!("mail {} {condition}", mailbox.security), config).await;
+        all.push(Assigned { channel, condition, inbox: Box::new(mailbox) });
         let receiver = Receiver::start().await;
         let channel = api.webhook(&format!("webhook {condition}"), receiver.url("/")).await;
         all.push(Assigned { channel, condition, inbox: Box::new(receiver) });
@@ -90,9 +140,29 @@ async fn run(user: &Wrapper, postgres: &Postgres, arguments: &[&str]) -> fanfare
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pg_dump_wrapped_tells_everybody_what_their_condition_says() {
-    let (server, postgres) = tokio::join!(Server::start(), Postgres::start());
+    pg_dump_wrapped(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pg_dump_wrapped_tells_everybody_and_always_by_starttls() {
+    pg_dump_wrapped(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pg_dump_wrapped_tells_everybody_and_always_by_tls() {
+    pg_dump_wrapped(2).await;
+}
+
+async fn pg_dump_wrapped(turn: usize) {
+    let (mut server, postgres, mailboxes) =
+        tokio::join!(async { Server::prepare(&[]) }, Postgres::start(), mailboxes());
+    let encrypting = mailboxes.iter().filter(|mailbox| mailbox.security != "none");
+    let authorities = server.place().join("authorities.pem");
+    fs::write(&authorities, encrypting.map(|mailbox| mailbox.server.authority()).collect::<String>()).unwrap();
+    server.set("FANFARE_EXTRA_CA_FILE", authorities.to_str().unwrap());
+    server.restart().await;
     let api = server.api();
-    let assigned = assigned(api).await;
+    let assigned = assigned(api, turn, mailboxes).await;
     let assignments: Vec<_> = assigned.iter().map(|one| (one.channel.as_str(), one.condition)).collect();
     api.job("shop", &assignments).await;
     let user = server.wrapper();

@@ -37,6 +37,12 @@ pub(crate) async fn tell(api: &Api, event_type: &str, data: Value) -> Told {
     agree(api, event.clone(), "/events", event).await
 }
 
+/// Explains and sends an event that is about somebody; without data and user where these are null.
+pub(crate) async fn tell_of_user(api: &Api, event_type: &str, data: Value, user: Value) -> Told {
+    let event = json!({ "type": event_type, "data": data, "user": user, "occurred_at": TIME });
+    agree(api, event.clone(), "/events", event).await
+}
+
 /// Explains and reports a run.
 pub(crate) async fn report(api: &Api, job: &str, mut run: Value) -> Told {
     run["occurred_at"] = TIME.into();

@@ -160,6 +160,18 @@ impl Api {
         text(&self.post("/channels", body).await["id"])
     }
 
+    /// Makes an e-mail channel without encryption on this port of loopback, for these recipients, and says its id.
+    pub async fn email(&self, name: &str, port: u16, to: &[&str]) -> String {
+        self.email_with(name, json!({ "port": port, "security": "none", "to": to })).await
+    }
+
+    /// Makes an e-mail channel on loopback, with what is said here, and says its id.
+    pub async fn email_with(&self, name: &str, more: Value) -> String {
+        let mut config = json!({ "host": "127.0.0.1", "from": "Fanfare <fanfare@mail.example>" });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        text(&self.post("/channels", json!({ "name": name, "kind": "email", "config": config })).await["id"])
+    }
+
     /// Makes these the global channels, with no other settings.
     pub async fn make_global(&self, channels: &[&str]) {
         self.put("/settings/notifications", json!({ "global_channels": channels })).await;

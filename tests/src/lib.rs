@@ -4,6 +4,7 @@
 mod api;
 mod binary;
 mod cli;
+mod letter;
 mod postgres;
 mod server;
 mod sqlite;
@@ -13,6 +14,7 @@ mod wrapped;
 pub use api::{Api, Metrics, Problem, Reply};
 pub use binary::binary;
 pub use cli::{Cli, Output};
+pub use letter::{Letter, letters};
 pub use postgres::Postgres;
 pub use server::{Killer, Server};
 pub use sqlite::{database, rows, snapshot, tool};

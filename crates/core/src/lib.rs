@@ -43,7 +43,7 @@ pub use plan::{ChannelInfo, Channels, Facts, Plan, Skip, SkipReason, Target, Tar
 pub use retry::{Decision, RetryPolicy};
 pub use secret::{MissingVariable, NoVariables, PLACEHOLDER, Secret, SecretUrl, Variables};
 pub use settings::{EventSettings, NotificationSettings, NotifyUser, check_settings};
-pub use user::{User, bare_address};
+pub use user::{DirectoryError, NoUsers, User, UserDirectory, bare_address, is_same_mailbox};
 
 /// Cuts a time to whole milliseconds, the resolution in which every time is kept.
 pub fn whole_millis(time: jiff::Timestamp) -> jiff::Timestamp {

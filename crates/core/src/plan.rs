@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Assignment, ChannelId, EventType, NotificationSettings, NotifyUser, Recipients, RunCondition, bare_address,
-    catalog::Layer,
+    catalog::Layer, is_same_mailbox,
 };
 
 /// What routing needs to know of a channel.
@@ -239,7 +239,7 @@ fn plan_also(channels: &[&ChannelInfo], reason: TargetReason, mail: &ChannelInfo
     let mut plan = Plan::default();
     for channel in channels {
         let recipients = channel.recipients.as_deref().unwrap_or_default();
-        let others = recipients.iter().filter(|recipient| !is_same_address(recipient, address)).count();
+        let others = recipients.iter().filter(|recipient| !is_same_mailbox(recipient, address)).count();
         if others == recipients.len() {
             plan.targets.push(target(channel, Recipients::Configured, reason));
             continue;
@@ -276,12 +276,6 @@ fn user_way<'a>(
     let address = bare_address(address).ok_or("the user's e-mail address is not a valid one")?;
     let mail = channels.iter().find(|channel| channel.enabled && channel.recipients.is_some());
     mail.map(|mail| (*mail, address)).ok_or("no enabled e-mail channel is among the channels")
-}
-
-/// Whether two addresses are the same mailbox: compared bare and without case.
-fn is_same_address(one: &str, other: &str) -> bool {
-    let bare = |text: &str| bare_address(text).unwrap_or(text).to_lowercase();
-    bare(one) == bare(other)
 }
 
 fn target(channel: &ChannelInfo, recipients: Recipients, reason: TargetReason) -> Target {

@@ -135,11 +135,19 @@ pub fn check_settings(
                  \"none\" first",
                 event_type.id
             );
-            let own = new.of(event_type) != old.of(event_type);
-            let pointer =
-                if own { format!("/events/{}/notify_user", event_type.id) } else { "/global_channels".into() };
-            faults.push(Fault::new(pointer, detail));
+            faults.push(Fault::new(cause(event_type, new, old), detail));
         }
     }
     faults
+}
+
+/// What of `new` leaves an event type that tells the user without an e-mail channel, which was not so in `old`.
+fn cause(event_type: &EventType, new: &NotificationSettings, old: &NotificationSettings) -> String {
+    let place = format!("/events/{}", crate::escape_pointer(event_type.id.as_str()));
+    let (new, old) = (new.of(event_type), old.of(event_type));
+    if old.is_none_or(|own| own.notify_user == NotifyUser::None) {
+        return format!("{place}/notify_user");
+    }
+    let list = |own: Option<&EventSettings>| own.and_then(|own| own.channels.clone());
+    if list(new) == list(old) { "/global_channels".into() } else { format!("{place}/channels") }
 }

@@ -173,6 +173,49 @@ fn a_user_who_cannot_be_told_is_no_reason_for_silence() {
 }
 
 #[test]
+fn addresses_are_compared_bare_without_case_and_in_both_forms_of_a_domain() {
+    for user in ["ADA@X.EXAMPLE", "Ada Lovelace <ada@x.example>"] {
+        let plan = Case::login(with_mail(), NotifyUser::Also, Some(user)).plan();
+        assert_eq!(plan.skips[0].reason, SkipReason::RecipientMerged, "{user}");
+    }
+    let channels = || Table::default().with(1, true, Some(&["Zoë <zoe@bücher.example>", "o@x.example"]));
+    let plan = Case::login(channels(), NotifyUser::Also, Some("zoe@xn--bcher-kva.example")).plan();
+    assert_eq!(plan.skips[0].reason, SkipReason::RecipientMerged);
+    let plan = Case::login(channels(), NotifyUser::Also, Some("zoe@buecher.example")).plan();
+    assert!(plan.skips.is_empty());
+}
+
+#[test]
+fn an_address_that_no_mail_goes_to_is_none() {
+    for user in ["größe@x.example", "ada@127.0.0.1", "ada..l@x.example"] {
+        let case = Case::login(with_mail(), NotifyUser::Only, Some(user));
+        assert_eq!(case.told(), "c1 user_fallback, c2 user_fallback | ", "{user}");
+    }
+}
+
+#[test]
+fn the_user_is_told_through_the_first_enabled_email_channel_of_the_list() {
+    let channels = Table::default()
+        .with(1, false, Some(&["a@x.example"]))
+        .with(2, true, Some(&["b@x.example"]))
+        .with(3, true, None)
+        .with(4, true, Some(&["d@x.example"]));
+    let via = |list: Vec<ChannelId>| {
+        let own = EventSettings {
+            enabled: Some(true),
+            notify_user: NotifyUser::Only,
+            channels: Some(list),
+            ..Default::default()
+        };
+        let case = Case { user: Some("u@x.example"), ..Case::system("user_login", channels.clone()).own(own) };
+        case.plan().targets.into_iter().map(|target| target.channel_name).collect::<Vec<_>>()
+    };
+    assert_eq!(via(vec![id(3), id(1), id(4), id(2)]), ["c4"]);
+    assert_eq!(via(vec![id(1), id(2), id(4)]), ["c2"]);
+    assert_eq!(via(vec![id(1), id(3)]), ["c1", "c3"], "a disabled one is none");
+}
+
+#[test]
 fn only_event_types_about_users_tell_users() {
     let own = EventSettings { notify_user: NotifyUser::Only, ..Default::default() };
     let case = Case { user: Some("ada@x.example"), ..Case::system("system_error", with_mail()).own(own) };

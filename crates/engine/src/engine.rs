@@ -10,7 +10,8 @@ use std::{
 };
 
 use fanfare_core::{
-    AttemptInfo, Catalog, DeliveryId, EventId, NetworkRules, Registry, RetryPolicy, Transport, Variables,
+    AttemptInfo, Catalog, DeliveryId, EventId, NetworkRules, NoUsers, Recipients, Registry, RetryPolicy, Transport,
+    UserDirectory, Variables,
 };
 use fanfare_store::{Store, StoreError};
 use fanfare_template::Renderer;
@@ -23,10 +24,12 @@ use uuid::Uuid;
 
 use crate::{
     AcceptError, Accepted, Clock, Explanation, Idempotency, Random, Run, Submission, SystemClock, SystemRandom,
+    UserExplanation,
     birth::{Birth, words_for},
     intake::{Intake, Prepared},
     send::{Outside, payload},
     snapshot::{Current, Snapshot},
+    users,
     writer::{Acceptance, HealthBook, Write, Writer},
 };
 
@@ -54,10 +57,12 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// Who knows the users that events name by their ids alone.
+    pub users: Arc<dyn UserDirectory>,
 }
 
 impl EngineParts {
-    /// These parts, with the machine's clock and randomness and the documented retry schedule.
+    /// These parts, with the machine's clock and randomness, the documented retry schedule, and nobody who knows users.
     pub fn new(
         store: Store,
         catalog: Catalog,
@@ -76,6 +81,7 @@ impl EngineParts {
             retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            users: Arc::new(NoUsers),
         }
     }
 }
@@ -92,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) registry: Registry,
     pub(crate) renderer: Renderer,
+    users: Arc<dyn UserDirectory>,
     pub(crate) outside: Arc<Outside>,
     pub(crate) current: Arc<Current>,
     pub(crate) health: HealthBook,
@@ -149,6 +156,7 @@ impl Engine {
             catalog: parts.catalog,
             registry: parts.registry,
             renderer,
+            users: parts.users,
             outside,
             current,
             health,
@@ -172,6 +180,7 @@ impl Engine {
 
     /// Accepts an event. When this returns, the event and its deliveries are on disk.
     pub async fn accept(&self, submission: Submission, key: Option<Idempotency>) -> Result<Accepted, AcceptError> {
+        let submission = self.complete(submission).await;
         self.store_prepared(key, |intake| intake.submission(submission)).await
     }
 
@@ -181,13 +190,22 @@ impl Engine {
     }
 
     /// Who would hear of an event, and what they would be told. Nothing is stored or sent.
-    pub fn explain(&self, submission: Submission) -> Result<Explanation, AcceptError> {
+    pub async fn explain(&self, submission: Submission) -> Result<Explanation, AcceptError> {
+        let submission = self.complete(submission).await;
         self.explain_prepared(|intake| intake.submission(submission))
     }
 
     /// Who would hear of a run, and what they would be told. Nothing is stored or sent.
     pub fn explain_run(&self, job: &str, run: Run) -> Result<Explanation, AcceptError> {
         self.explain_prepared(|intake| intake.run(find_job(intake.snapshot, job)?, run))
+    }
+
+    /// The same event with what is known of its user. One that is wrong anyway is left to whoever refuses it.
+    async fn complete(&self, submission: Submission) -> Submission {
+        match self.inner.catalog.get(&submission.event_type) {
+            Some(event_type) => users::complete(&*self.inner.users, event_type, submission).await,
+            None => submission,
+        }
     }
 
     /// Whether events can be accepted: the database answers, and the engine is not stopping.
@@ -251,9 +269,9 @@ impl Engine {
         let snapshot = self.inner.current.get();
         let prepared = prepare(&self.intake(&snapshot))?;
         let at = self.inner.outside.clock.now();
-        let targets = prepared.plan.targets.iter();
-        let payloads = targets.filter_map(|target| {
-            let entry = snapshot.channels.entry(target.channel_id)?;
+        let (mut payloads, mut user) = (BTreeMap::new(), None);
+        for target in &prepared.plan.targets {
+            let Some(entry) = snapshot.channels.entry(target.channel_id) else { continue };
             let info = AttemptInfo {
                 delivery_id: DeliveryId(Uuid::now_v7()),
                 event_id: prepared.event.id,
@@ -264,10 +282,14 @@ impl Engine {
                 variables: &*self.inner.outside.variables,
             };
             let words = words_for(target, &prepared.notification, prepared.user_notification.as_ref());
-            Some((target.channel_id, payload(entry, words, &info)))
-        });
-        let payloads = payloads.collect();
-        Ok(Explanation { plan: prepared.plan, notification: (*prepared.notification).clone(), payloads })
+            let payload = payload(entry, words, &info);
+            if matches!(target.recipients, Recipients::Only(_)) {
+                user = Some(UserExplanation { notification: (**words).clone(), payload: payload.clone() });
+            }
+            // The user comes last, and does not hide what the same channel's own recipients get.
+            payloads.entry(target.channel_id).or_insert(payload);
+        }
+        Ok(Explanation { plan: prepared.plan, notification: (*prepared.notification).clone(), payloads, user })
     }
 }
 

@@ -11,6 +11,7 @@ mod send;
 mod snapshot;
 mod test_send;
 mod types;
+mod users;
 mod writer;
 
 pub use clock::{Clock, Random, SystemClock, SystemRandom};

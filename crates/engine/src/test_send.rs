@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    AttemptInfo, ChannelId, DeliveryId, Event, EventId, EventType, EventTypeId, Facts, Field, Notification, Recipients,
-    SendError, Skip, SkipReason, Status, Target, TargetReason, User, bare_address, plan,
+    AttemptInfo, ChannelId, DeliveryId, Event, EventId, EventType, EventTypeId, Facts, Field, Notification, NotifyUser,
+    Recipients, SendError, Skip, SkipReason, Status, Target, TargetReason, User, bare_address, plan,
 };
 use fanfare_store::{AttemptRow, DeliveryRow, DeliveryState, EventRow, NewEvent};
 use futures_util::future::join_all;
@@ -26,6 +26,9 @@ const MARK: &str = "[Test] ";
 
 /// The event type that a test of a channel names; it is in no catalog.
 const CHANNEL_TEST: &str = "test";
+
+/// An address that no mail is ever sent to (RFC 2606).
+const STAND_IN: &str = "user@fanfare.invalid";
 
 /// One message of a test, and how it went.
 struct Sent {
@@ -69,7 +72,7 @@ impl Engine {
     }
 
     /// Sends a sample of an event type to everybody who would hear of it, whether it is on or off. The user is
-    /// `user_email`; without it, a target that would be the user reports so.
+    /// `user_email`; without an address that mail can go to, the target that would be the user reports so.
     pub async fn test_event(&self, event_type: &str, user_email: Option<&str>) -> Result<EventTest, ConfigureError> {
         let snapshot = self.inner.current.get();
         let event_type = self.inner.catalog.get(event_type).ok_or(ConfigureError::NotFound("event type"))?;
@@ -84,7 +87,6 @@ impl Engine {
         let words = Arc::new(marked(renderer.render(event_type, &event.data, event.occurred_at).map_err(unsayable)?));
         let own = renderer.render_user(event_type, &event.data, event.occurred_at).map_err(unsayable)?;
         let own = Arc::new(marked(own));
-        let unreachable = plan.skips.iter().find(|skip| skip.reason == SkipReason::UserUnreachable);
         let targets = plan.targets.iter().cloned();
         let sending = targets.map(|target| {
             let words = words_for(&target, &words, Some(&own)).clone();
@@ -92,7 +94,8 @@ impl Engine {
         });
         let sent = join_all(sending).await;
         let mut results: Vec<_> = sent.iter().map(test_result).collect();
-        results.extend(unreachable.map(|skip| self.untold_user(&snapshot, event_type, skip)));
+        let unreachable = plan.skips.iter().find(|skip| skip.reason == SkipReason::UserUnreachable);
+        results.extend(unreachable.map(|skip| untold_user(&snapshot, event_type, skip)));
         if results.is_empty() {
             let why = plan.skips.iter().map(|skip| skip.detail.as_str()).collect::<Vec<_>>().join("; ");
             return Err(ConfigureError::Conflict(format!("a test would reach nobody: {why}")));
@@ -102,7 +105,8 @@ impl Engine {
         Ok(EventTest { results, event_enabled })
     }
 
-    /// The plan of a test: as for an event with the sample's data, were the type on.
+    /// The plan of a test: as for an event with the sample's data, were the type on. A user who is to be told and
+    /// cannot be is skipped as unreachable, whatever happens instead.
     fn plan_test(
         &self,
         snapshot: &Snapshot,
@@ -110,53 +114,43 @@ impl Engine {
         user_email: Option<&str>,
     ) -> (fanfare_core::Plan, Event) {
         let mut settings = snapshot.settings.clone();
-        settings.events.entry(event_type.id.clone()).or_default().enabled = Some(true);
-        let user = user_email.map(|email| User { email: Some(email.to_owned()), ..User::default() });
+        let own = settings.events.entry(event_type.id.clone()).or_default();
+        own.enabled = Some(true);
+        let wants_user = own.notify_user != NotifyUser::None && event_type.notify_user.is_some();
         let mut data = event_type.sample.clone();
         if let (Some(fields), Some(email)) = (&event_type.notify_user, user_email)
             && let Some(name) = &fields.email
         {
             data.insert(name.to_string(), email.into());
         }
+        let address = user_email.and_then(bare_address);
         let mut plan = plan(&Facts {
             event_type,
             settings: &settings,
             channels: &snapshot.channels,
             assignments: &[],
-            // The sample's own address is nobody's.
-            user_address: user_email,
+            // The sample's own address is nobody's. Somebody's stands in for a missing one, since the users of
+            // events have addresses: who else is told does not depend on what the test lacks.
+            user_address: Some(address.unwrap_or(STAND_IN)),
         });
-        let only =
-            snapshot.settings.of(event_type).is_some_and(|own| own.notify_user == fanfare_core::NotifyUser::Only);
-        if only && plan.targets.iter().any(|target| target.reason == TargetReason::UserFallback) {
-            let detail = "only the user is told, and the test has no address for one: send {\"user\": {\"email\": …}}";
-            plan.skips.push(Skip { reason: SkipReason::UserUnreachable, channel_id: None, detail: detail.into() });
+        if wants_user {
+            let untold = match (address, user_email) {
+                (Some(_), _) => None,
+                (None, Some(_)) => Some("the user's e-mail address is not a valid one"),
+                (None, None) => Some("the test has no address for the user: send {\"user\": {\"email\": …}}"),
+            };
+            take_out_user(&mut plan, untold);
         }
         let event = Event {
             id: EventId(Uuid::now_v7()),
             event_type: event_type.id.clone(),
             data,
-            user,
+            user: user_email.map(|email| User { email: Some(email.to_owned()), ..User::default() }),
             job: None,
             condition: None,
             occurred_at: fanfare_core::whole_millis(self.inner.outside.clock.now()),
         };
         (plan, event)
-    }
-
-    /// The result that stands for a user who could not be told.
-    fn untold_user(&self, snapshot: &Snapshot, event_type: &EventType, skip: &Skip) -> TestResult {
-        let channels = snapshot.settings.channels_of(event_type);
-        let entry = channels.iter().filter_map(|id| snapshot.channels.entry(*id)).find(|e| e.info.recipients.is_some());
-        TestResult {
-            channel_id: entry.map_or(ChannelId(Uuid::nil()), |entry| entry.info.id),
-            channel_name: entry.map(|entry| entry.info.name.clone()).unwrap_or_default(),
-            target: "user".into(),
-            ok: false,
-            detail: skip.detail.clone(),
-            latency_ms: 0,
-            blocked_network: None,
-        }
     }
 
     async fn send_test(&self, snapshot: &Snapshot, event: &Event, target: Target, words: Arc<Notification>) -> Sent {
@@ -214,6 +208,41 @@ impl Engine {
     }
 }
 
+/// Says of a user who was to be told and is not why that is. `untold` is what the test lacks.
+fn take_out_user(plan: &mut fanfare_core::Plan, untold: Option<&str>) {
+    let is_user = |target: &Target| matches!(target.recipients, Recipients::Only(_));
+    let told = plan.targets.iter().any(is_user);
+    let why = match untold {
+        Some(why) if told => {
+            plan.targets.retain(|target| !is_user(target));
+            why
+        }
+        _ if plan.targets.iter().any(|target| target.reason == TargetReason::UserFallback) => {
+            "no enabled e-mail channel is among the channels, so the channels are told instead of the user"
+        }
+        _ => return,
+    };
+    plan.skips.push(Skip { reason: SkipReason::UserUnreachable, channel_id: None, detail: why.into() });
+}
+
+/// The result that stands for a user who could not be told.
+fn untold_user(snapshot: &Snapshot, event_type: &EventType, skip: &Skip) -> TestResult {
+    let channels = snapshot.settings.channels_of(event_type).iter().filter_map(|id| snapshot.channels.entry(*id));
+    let mut mail = channels.filter(|entry| entry.info.recipients.is_some());
+    // The one that would do it, else one that is disabled.
+    let first = mail.next();
+    let entry = first.filter(|entry| entry.info.enabled).or_else(|| mail.find(|entry| entry.info.enabled)).or(first);
+    TestResult {
+        channel_id: entry.map(|entry| entry.info.id),
+        channel_name: entry.map(|entry| entry.info.name.clone()).unwrap_or_default(),
+        target: "user".into(),
+        ok: false,
+        detail: skip.detail.clone(),
+        latency_ms: 0,
+        blocked_network: None,
+    }
+}
+
 fn channel_sample(entry: &ChannelEntry, now: Timestamp) -> Notification {
     marked(Notification {
         title: "Fanfare reaches this channel".into(),
@@ -244,7 +273,7 @@ fn test_result(sent: &Sent) -> TestResult {
         },
     };
     TestResult {
-        channel_id: sent.target.channel_id,
+        channel_id: Some(sent.target.channel_id),
         channel_name: sent.target.channel_name.clone(),
         target: sent.target.label(),
         ok: sent.result.is_ok(),

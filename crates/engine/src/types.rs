@@ -111,16 +111,28 @@ pub struct Explanation {
     pub plan: Plan,
     /// What it says.
     pub notification: Notification,
-    /// What would go out, by channel; an error's text where nothing can.
+    /// What would go out, by channel; an error's text where nothing can. Where a channel writes to the user alone,
+    /// that is the user's mail.
     pub payloads: BTreeMap<ChannelId, Result<String, String>>,
+    /// What the user would be told, where one is told directly.
+    pub user: Option<UserExplanation>,
+}
+
+/// What the user whom an event is about would be told.
+#[derive(Clone, Debug)]
+pub struct UserExplanation {
+    /// What it says.
+    pub notification: Notification,
+    /// What would go out; an error's text where nothing can.
+    pub payload: Result<String, String>,
 }
 
 /// How a test went at one target.
 #[derive(Clone, Debug)]
 pub struct TestResult {
-    /// The channel.
-    pub channel_id: ChannelId,
-    /// Its name.
+    /// The channel; `None` where the user cannot be told because there is no e-mail channel.
+    pub channel_id: Option<ChannelId>,
+    /// Its name; empty where there is none.
     pub channel_name: String,
     /// `channel`, or `user:ADDRESS`.
     pub target: String,

@@ -90,7 +90,7 @@ fn throughput(criterion: &mut Criterion) {
         if channels == 1 {
             group.throughput(Throughput::Elements(1));
             group.bench_function("planned and rendered", |bench| {
-                bench.iter(|| engine.explain(black_box(event())).expect("explained"));
+                bench.iter(|| runtime.block_on(engine.explain(black_box(event()))).expect("explained"));
             });
         }
         group.throughput(Throughput::Elements(EVENTS as u64));

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{AddressPolicy, Catalog, CatalogError, Kind, Registry, RetryPolicy, TransportError, Variables};
+use fanfare_core::{
+    AddressPolicy, Catalog, CatalogError, Kind, NoUsers, Registry, RetryPolicy, TransportError, UserDirectory,
+    Variables,
+};
 use fanfare_engine::{Clock, Engine, EngineError, EngineParts, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, Outbound, tls_config};
@@ -20,6 +23,7 @@ pub struct Fanfare {
     addresses: AddressPolicy,
     extra_ca_pem: Option<Vec<u8>>,
     variables: Arc<dyn Variables>,
+    users: Arc<dyn UserDirectory>,
     retry: RetryPolicy,
     clock: Arc<dyn Clock>,
 }
@@ -58,6 +62,7 @@ impl Fanfare {
             addresses: AddressPolicy::home_and_office(),
             extra_ca_pem: None,
             variables: Arc::new(Environment::default()),
+            users: Arc::new(NoUsers),
             retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
         })
@@ -99,6 +104,17 @@ impl Fanfare {
         self
     }
 
+    /// Who knows the application's users: asked for the name and address of a user whom an event names by
+    /// [`id`](fanfare_core::User::id) alone. By default nobody does, and such a user has no address.
+    ///
+    /// It is asked while [`Engine::accept`] and [`Engine::explain`] are waited for, and has two seconds. If it fails
+    /// or takes longer, that is logged and the event goes on as if the user were unknown: it is never lost.
+    #[must_use]
+    pub fn users(mut self, users: impl UserDirectory + 'static) -> Self {
+        self.users = Arc::new(users);
+        self
+    }
+
     /// When failed deliveries are tried again.
     #[must_use]
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
@@ -124,6 +140,6 @@ impl Fanfare {
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
-        Ok(Engine::start(EngineParts { retry: self.retry, clock: self.clock, ..parts }).await?)
+        Ok(Engine::start(EngineParts { retry: self.retry, clock: self.clock, users: self.users, ..parts }).await?)
     }
 }

@@ -383,7 +383,7 @@ async fn an_event_that_is_off_or_muted_is_kept_and_told_to_nobody() {
     ] {
         settings.events.insert("system_error".into(), own);
         engine.replace_settings(settings.clone(), None).await.unwrap();
-        let explained = engine.explain(system_error("x")).unwrap().plan;
+        let explained = engine.explain(system_error("x")).await.unwrap().plan;
         let accepted = engine.accept(system_error("x"), None).await.unwrap();
         assert_eq!(explained.skips, accepted.skipped);
         assert_eq!(accepted.skipped.first().map(|skip| skip.reason), reason);

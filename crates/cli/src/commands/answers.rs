@@ -159,6 +159,15 @@ pub(super) struct Explained {
     pub(super) payloads: Map<String, Value>,
     #[serde(default)]
     pub(super) payload_errors: Map<String, Value>,
+    pub(super) user: Option<ExplainedUser>,
+}
+
+/// What the user would be told.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExplainedUser {
+    pub(super) notification: Notification,
+    pub(super) payload: Option<Value>,
+    pub(super) payload_error: Option<String>,
 }
 
 /// The result of routing.

@@ -65,26 +65,34 @@ fn explanation(explained: &Explained, screen: &Screen) -> String {
     }
     parts.extend(skips(&explained.plan.skips, screen));
     for (names, payload) in payloads(explained) {
-        let heading = screen.heading(&format!("What {} would get", names.join(", ")));
-        parts.push(match payload {
-            Ok(payload) => format!("{heading}\n{}", indented(&pretty(payload))),
-            Err(why) => format!("{heading}\n  {}", screen.toned(&format!("nothing: {why}"), Tone::Bad)),
-        });
+        parts.push(would_get(&names.join(", "), payload, screen));
+    }
+    if let Some(user) = &explained.user {
+        parts.push(format!("{}\n{}", screen.heading("It would say to the user"), said(&user.notification, screen)));
+        let error = user.payload_error.as_deref().unwrap_or_default();
+        parts.push(would_get("the user", user.payload.as_ref().ok_or(error), screen));
     }
     parts.join("\n\n")
+}
+
+fn would_get(who: &str, payload: Result<&Value, &str>, screen: &Screen) -> String {
+    let heading = screen.heading(&format!("What {who} would get"));
+    match payload {
+        Ok(payload) => format!("{heading}\n{}", indented(&pretty(payload))),
+        Err(why) => format!("{heading}\n  {}", screen.toned(&format!("nothing: {why}"), Tone::Bad)),
+    }
 }
 
 /// What would go out, each payload once, with the channels that would get it.
 fn payloads(explained: &Explained) -> Vec<(Vec<&str>, Result<&Value, &str>)> {
     let mut groups: Vec<(Vec<&str>, Result<&Value, &str>)> = Vec::new();
-    for target in &explained.plan.targets {
+    let channels = explained.plan.targets.iter().filter(|target| target.target == "channel");
+    for target in channels {
         let payload = explained.payloads.get(&target.channel_id).map(Ok);
         let error = || explained.payload_errors.get(&target.channel_id).and_then(Value::as_str).map(Err);
         let Some(payload) = payload.or_else(error) else { continue };
         let name = target.channel_name.as_str();
         match groups.iter_mut().find(|(_, other)| *other == payload) {
-            // A channel and a user through it are two targets of one name.
-            Some((names, _)) if names.contains(&name) => {}
             Some((names, _)) => names.push(name),
             None => groups.push((vec![name], payload)),
         }

@@ -7,7 +7,8 @@ use crate::{Fault, User, escape_pointer};
 
 impl EventType {
     /// Checks the data of an event and returns them as they are kept: what names the user is filled in
-    /// from `user` where it is absent, and null is taken out.
+    /// from `user` where it is absent, and null is taken out. Where `user` has an id, its name and address are not
+    /// demanded.
     ///
     /// Everything that is wrong is reported, with pointers below `/data`.
     pub fn check(&self, mut data: Map<String, Value>, user: Option<&User>) -> Result<Map<String, Value>, Vec<Fault>> {
@@ -32,12 +33,26 @@ impl EventType {
                 }
             }
         }
+        let known = user.and_then(|user| user.id.as_deref()).filter(|id| !id.trim().is_empty());
+        let excused = self.stand_in(&mut data, known);
         for field in self.fields.iter().filter(|field| field.required) {
-            if !data.contains_key(&field.name) {
+            if !data.contains_key(&field.name) && excused != Some(field.name.as_str()) {
                 faults.push(field.missing());
             }
         }
         if faults.is_empty() { Ok(data) } else { Err(faults) }
+    }
+
+    /// A user who is named by an id is known, even where nobody knows their name and address: the id stands for the
+    /// name, and the address, whose field is returned, may be missing.
+    fn stand_in(&self, data: &mut Map<String, Value>, id: Option<&str>) -> Option<&str> {
+        let (fields, id) = (self.notify_user.as_ref()?, id?);
+        if let Some(name) = &fields.name
+            && !data.contains_key(name)
+        {
+            data.insert(name.clone(), id.into());
+        }
+        fields.email.as_deref()
     }
 
     fn unknown(&self, key: &str) -> Fault {

@@ -70,14 +70,24 @@ impl EventType {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The bare address of the user whom an event is about: the user's own, else the one in the data.
-    /// `None` where there is none that mail can go to.
+    /// The address of the user whom an event is about: the user's own, else the one in the data; of these, the first
+    /// that mail can go to. Where there is no such one, what was given instead, so that this can be said; `None` where
+    /// nothing was.
     pub fn user_email<'a>(&self, data: &'a Map<String, Value>, user: Option<&'a User>) -> Option<&'a str> {
-        let of_user = user.and_then(|user| user.email.as_deref()).and_then(bare_address);
-        of_user.or_else(|| {
-            let field = self.notify_user.as_ref()?.email.as_ref()?;
-            bare_address(data.get(field)?.as_str()?)
-        })
+        let field = self.notify_user.as_ref().and_then(|fields| fields.email.as_ref());
+        let in_data = field.and_then(|field| data.get(field)).and_then(Value::as_str);
+        let given = [user.and_then(|user| user.email.as_deref()), in_data];
+        let mut given = given.into_iter().flatten().filter(|text| !text.trim().is_empty());
+        let first = given.next()?;
+        bare_address(first).or_else(|| given.find_map(bare_address)).or(Some(first))
+    }
+
+    /// Whether an event lacks the user's name and address, so that whoever knows the user by their id is to be asked.
+    pub fn lacks_of_user(&self, data: &Map<String, Value>, user: &User) -> (bool, bool) {
+        let Some(fields) = &self.notify_user else { return (false, false) };
+        let said = |field: &Option<String>| field.as_ref().is_some_and(|field| data.get(field).is_some_and(is_said));
+        let names = fields.name.is_some() && user.name.is_none() && !said(&fields.name);
+        (names, user.email.as_deref().is_none_or(|email| email.trim().is_empty()) && !said(&fields.email))
     }
 
     /// What identifies the condition that an event begins or ends: the value of its one condition field
@@ -99,4 +109,9 @@ impl EventType {
     pub fn check_wording(&self, wording: &Wording) -> Result<(), (String, String)> {
         load::check_wording(wording, &self.fields)
     }
+}
+
+/// Whether a datum says anything.
+fn is_said(value: &Value) -> bool {
+    value.as_str().map_or(!value.is_null(), |text| !text.trim().is_empty())
 }

@@ -219,6 +219,45 @@ fn the_users_address() {
     assert_eq!(login.user_email(&data, Some(&user("x@y.example"))), Some("x@y.example"));
     assert_eq!(login.user_email(&data, Some(&user("nobody"))), Some("ada@b.example"));
     assert_eq!(catalog.get("system_error").unwrap().user_email(&data, None), None);
+
+    // Where none is an address, it is known what was given.
+    let none = object(json!({"user_name": "Ada", "email": "somebody"}));
+    assert_eq!(login.user_email(&none, None), Some("somebody"));
+    assert_eq!(login.user_email(&none, Some(&user("nobody"))), Some("nobody"));
+    assert_eq!(login.user_email(&none, Some(&user(" "))), Some("somebody"));
+    let blank = object(json!({"user_name": "Ada", "email": ""}));
+    assert_eq!(login.user_email(&blank, Some(&user(""))), None);
+}
+
+#[test]
+fn what_an_event_lacks_of_its_user() {
+    let catalog = builtin();
+    let lacks = |event_type: &str, data: Value, user: Value| {
+        let user: User = serde_json::from_value(user).unwrap();
+        catalog.get(event_type).unwrap().lacks_of_user(&object(data), &user)
+    };
+    assert_eq!(lacks("user_login", json!({}), json!({"id": "7"})), (true, true));
+    assert_eq!(lacks("user_login", json!({"user_name": null, "email": " "}), json!({})), (true, true));
+    assert_eq!(lacks("user_login", json!({"user_name": "Ada"}), json!({})), (false, true));
+    assert_eq!(lacks("user_login", json!({"email": "a@b.example"}), json!({})), (true, false));
+    assert_eq!(lacks("user_login", json!({}), json!({"name": "Ada", "email": "a@b.example"})), (false, false));
+    assert_eq!(lacks("user_login", json!({}), json!({"name": "Ada", "email": ""})), (false, true));
+    assert_eq!(lacks("system_error", json!({}), json!({"id": "7"})), (false, false));
+}
+
+#[test]
+fn a_user_with_an_id_need_not_be_known_by_name_and_address() {
+    let user = |members: Value| -> User { serde_json::from_value(members).unwrap() };
+    let checked = |data: Value, user: &User| check("user_login", data, Some(user));
+    let id = user(json!({"id": "7"}));
+    assert_eq!(checked(json!({}), &id).unwrap(), json!({"user_name": "7"}));
+    assert_eq!(checked(json!({"user_name": "Ada", "email": null}), &id).unwrap(), json!({"user_name": "Ada"}));
+    let named = user(json!({"id": "7", "name": "Ada", "email": "a@b.example"}));
+    let whole = json!({"user_name": "Ada", "email": "a@b.example"});
+    assert_eq!(checked(json!({}), &named).unwrap(), whole);
+    for unnamed in [user(json!({})), user(json!({"id": ""})), user(json!({"name": "Ada"}))] {
+        assert!(checked(json!({}), &unnamed).is_err(), "{unnamed:?}");
+    }
 }
 
 #[test]

@@ -157,11 +157,11 @@ pub(crate) struct ChannelTest {
 /// How the test of an event type went at one target.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TargetTest {
-    /// The channel.
-    channel_id: Uuid,
-    /// Its name.
+    /// The channel; null for a user who cannot be told because there is no e-mail channel.
+    channel_id: Option<Uuid>,
+    /// Its name; empty where there is none.
     channel_name: String,
-    /// `channel`, or `user:ADDRESS`.
+    /// `channel`, or `user:ADDRESS`; `user` for a user without an address.
     target: String,
     /// Whether the service took it.
     ok: bool,
@@ -259,6 +259,6 @@ impl From<EngineTest> for TargetTest {
     fn from(result: EngineTest) -> Self {
         let EngineTest { channel_id, channel_name, target, ok, detail, latency_ms, blocked_network } = result;
         let blocked_network = blocked_network.map(|network| network.to_string());
-        Self { channel_id: channel_id.0, channel_name, target, ok, detail, latency_ms, blocked_network }
+        Self { channel_id: channel_id.map(|id| id.0), channel_name, target, ok, detail, latency_ms, blocked_network }
     }
 }

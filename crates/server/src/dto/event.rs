@@ -214,6 +214,23 @@ pub(crate) struct Explained {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     payload_errors: BTreeMap<Uuid, String>,
+    /// What the user would be told, where one is told directly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<ExplainedUser>,
+}
+
+/// What the user whom an event is about would be told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExplainedUser {
+    /// What it says.
+    notification: Notification,
+    /// What would go out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    payload: Option<Value>,
+    /// Why nothing can go out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_error: Option<String>,
 }
 
 /// An event in the ledger, with its plan.
@@ -314,17 +331,28 @@ impl From<Explanation> for Explained {
         for (channel, payload) in explanation.payloads {
             match payload {
                 Ok(text) => {
-                    let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-                    payloads.insert(channel.0, value);
+                    payloads.insert(channel.0, document(text));
                 }
                 Err(why) => {
                     payload_errors.insert(channel.0, why);
                 }
             }
         }
+        let user = explanation.user.map(|user| {
+            let (payload, payload_error) = match user.payload {
+                Ok(text) => (Some(document(text)), None),
+                Err(why) => (None, Some(why)),
+            };
+            ExplainedUser { notification: user.notification.into(), payload, payload_error }
+        });
         let (plan, notification) = (explanation.plan.into(), explanation.notification.into());
-        Self { plan, notification, payloads, payload_errors }
+        Self { plan, notification, payloads, payload_errors, user }
     }
+}
+
+/// What is JSON as JSON, all else as a text.
+fn document(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 impl From<EventView> for EventItem {

@@ -125,7 +125,7 @@ async fn explain(
         let (job, run) = shape::<ExplainRunInput>(body)?.into();
         app.engine.explain_run(&job, run)?
     } else {
-        app.engine.explain(shape::<EventInput>(body)?.into())?
+        app.engine.explain(shape::<EventInput>(body)?.into()).await?
     };
     Ok(Reply::ok(explanation.into()))
 }
