@@ -2,7 +2,7 @@
 //! is in. Each case is asked of `explain`, of intake and of the ledger, and of the receivers.
 
 use fanfare_testkit::{Receiver, smtp::SmtpReceiver};
-use fanfare_tests::{Api, PATIENCE, Server, letters};
+use fanfare_tests::{Api, Server, letters};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -119,7 +119,7 @@ fn expected(mode: &str, mail: Mail, address: Address) -> Expected {
         (Mail::Enabled, "also", Merged) => (
             &[("ops", "global"), ("mail", "global"), ("mail", "notify_user")],
             &["recipient_merged"],
-            &[("User Login", "ops@mail.example"), ("You signed in", "ada@MAIL.example")],
+            &[("User Login", "ops@mail.example"), ("You signed in", "ada@mail.example")],
         ),
         (Mail::Enabled, "also", Other) => (
             &[("ops", "global"), ("mail", "global"), ("mail", "notify_user")],
@@ -130,7 +130,7 @@ fn expected(mode: &str, mail: Mail, address: Address) -> Expected {
             (&[("ops", "global"), ("mail", "global")], &["user_unreachable"], &[OPERATORS])
         }
         (Mail::Enabled, "only", Merged) => {
-            (&[("mail", "notify_user")], &["user_only", "user_only"], &[("You signed in", "ada@MAIL.example")])
+            (&[("mail", "notify_user")], &["user_only", "user_only"], &[("You signed in", "ada@mail.example")])
         }
         (Mail::Enabled, "only", Other) => {
             (&[("mail", "notify_user")], &["user_only", "user_only"], &[("You signed in", "zoe@mail.example")])
@@ -214,7 +214,7 @@ async fn a_channel_left_with_nobody_is_skipped_for_that_reason() {
     told.check(&[("ops", "global"), ("alone", "notify_user")], &["recipient_merged"]);
     assert_eq!(told.skips[0].1.as_deref(), Some(alone.as_str()));
     api.settled().await;
-    assert_eq!(all.mails_from(0), [("You signed in".to_owned(), "ada@MAIL.example".to_owned())], "exactly one mail");
+    assert_eq!(all.mails_from(0), [("You signed in".to_owned(), "ada@mail.example".to_owned())], "exactly one mail");
 }
 
 #[tokio::test]

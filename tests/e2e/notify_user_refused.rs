@@ -72,7 +72,7 @@ async fn changing_the_global_channels_so_that_a_type_loses_its_email_channel_is_
     // Deleting the channel is refused while it is used; by force, the type is left in that state.
     let path = format!("/channels/{mail_id}");
     let in_use = api.call(Method::DELETE, &path, None).await.problem();
-    assert_eq!((in_use.status, &in_use.document["uses"]), (409, &json!(["/global_channels"])), "{in_use:?}");
+    assert_eq!((in_use.status, &in_use.document["uses"]), (409, &json!(["the global channels"])), "{in_use:?}");
     api.call(Method::DELETE, &format!("{path}?force=true"), None).await.ok();
     let left = api.get(SETTINGS).await;
     assert_eq!(left["global_channels"], json!([hook_id]));

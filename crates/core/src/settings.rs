@@ -84,6 +84,7 @@ impl NotificationSettings {
     /// Whether the user is to be told though no e-mail channel, enabled or not, is there to do it.
     fn lacks_email(&self, event_type: &EventType, channels: &impl Channels) -> bool {
         let told = self.of(event_type).is_some_and(|s| s.notify_user != NotifyUser::None);
+        let told = told && event_type.notify_user.is_some();
         told && !self.channels_of(event_type).iter().any(|id| channels.get(*id).is_some_and(|c| c.recipients.is_some()))
     }
 }
