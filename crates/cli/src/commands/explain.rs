@@ -126,8 +126,21 @@ pub(super) fn pretty(payload: &Value) -> String {
     let parsed = payload.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     match (parsed, payload) {
         (Some(document), _) if document.is_object() || document.is_array() => format!("{document:#}"),
-        (_, Value::String(text)) => text.clone(),
+        (_, Value::String(text)) => legible(text),
         (_, document) => format!("{document:#}"),
+    }
+}
+
+/// A mail without its second form, which says the same in HTML and would bury everything else.
+fn legible(text: &str) -> String {
+    const HTML: &str = "Content-Type: text/html";
+    let text = text.replace("\r\n", "\n");
+    match text.find(HTML) {
+        Some(at) if text.contains("Content-Type: multipart/alternative") => {
+            let lines = text[at..].lines().count();
+            format!("{}{HTML}\n\n… (the same as HTML, {lines} lines; --json shows them)", &text[..at])
+        }
+        _ => text,
     }
 }
 
@@ -137,6 +150,16 @@ mod tests {
 
     use super::*;
     use crate::output::test_screen;
+
+    #[test]
+    fn a_mail_is_shown_without_its_html() {
+        let mail = "Subject: s\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\n\
+                    Content-Type: text/plain\r\n\r\nwords\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>words</p>\r\n--b--";
+        let expected = "Subject: s\nContent-Type: multipart/alternative;\n boundary=b\n\n--b\nContent-Type: text/plain\n\n\
+                        words\n--b\nContent-Type: text/html\n\n… (the same as HTML, 4 lines; --json shows them)";
+        assert_eq!(pretty(&json!(mail)), expected);
+        assert_eq!(pretty(&json!("Content-Type: text/html")), "Content-Type: text/html");
+    }
 
     #[test]
     fn a_run_is_asked_about_with_its_job() {
