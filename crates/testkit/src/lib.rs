@@ -5,6 +5,7 @@ mod certificate;
 pub mod conformance;
 pub mod fixtures;
 mod receiver;
+pub mod rules;
 pub mod smtp;
 mod stub;
 mod wire;

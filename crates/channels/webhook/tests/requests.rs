@@ -6,6 +6,7 @@ use fanfare_testkit::{
     Vars,
     conformance::{self, Subject},
     fixtures::{any_notification, info, info_with, typical},
+    rules,
 };
 use fanfare_webhook::{Webhook, WebhookConfig};
 use jiff::Timestamp;
@@ -39,7 +40,7 @@ async fn conforms() {
         "signing_secret": SECRET,
     }));
     let secrets = ["P4thS3cret", "Qu3ryS3cret", "4uthS3cret", "H34derS3cret", &SECRET["whsec_".len()..]];
-    conformance::check(&Subject::new(channel, &secrets)).await;
+    conformance::check(&Subject::new(channel, &secrets).checked_by(rules::webhook::check)).await;
 }
 
 #[test]

@@ -1,0 +1,71 @@
+//! Secrets, and every form in which they could slip through.
+
+/// Every secret in a configuration: keys, tokens, passwords, what is confidential in URLs.
+#[derive(Debug)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// These secrets, each of at least 8 characters.
+    ///
+    /// # Panics
+    /// When one is shorter: it would be found by accident.
+    pub fn new(secrets: &[&str]) -> Self {
+        assert!(secrets.iter().all(|secret| secret.len() >= 8), "short secrets are found by accident");
+        Self(secrets.iter().flat_map(|secret| disguises(secret)).collect())
+    }
+
+    /// Checks that a text holds none of them: as it stands, percent-encoded, inside JSON, in base64 at any offset.
+    ///
+    /// # Panics
+    /// When it does; `what` says what the text is.
+    pub fn assert_hidden(&self, what: &str, text: &str) {
+        self.hidden(what, text).unwrap_or_else(|shown| panic!("{shown}: {text}"));
+    }
+
+    /// The same without a panic.
+    pub(super) fn hidden(&self, what: &str, text: &str) -> Result<(), String> {
+        match self.0.iter().find(|form| text.contains(form.as_str())) {
+            Some(form) => Err(format!("{what} shows a secret as {form}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A secret as it stands, and the forms in which it slips through a search for it.
+fn disguises(secret: &str) -> Vec<String> {
+    let percent = secret.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    let mut forms = vec![secret.to_owned(), percent.collect()];
+    let json = serde_json::to_string(secret).unwrap();
+    forms.push(json[1..json.len() - 1].to_owned());
+    forms.extend(base64_anywhere(secret.as_bytes()));
+    forms
+}
+
+/// The part of the base64 form that does not depend on what stands around, at each of the three offsets.
+fn base64_anywhere(secret: &[u8]) -> Vec<String> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let whole = |bytes: &[u8]| {
+        let groups = bytes.chunks_exact(3).map(|group| u32::from_be_bytes([0, group[0], group[1], group[2]]));
+        groups
+            .flat_map(|group| [18, 12, 6, 0].map(|shift| char::from(DIGITS[(group >> shift & 63) as usize])))
+            .collect()
+    };
+    (0..3).filter_map(|skip| secret.get(skip..)).map(whole).filter(|form: &String| form.len() >= 8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disguises_are_found() {
+        // "x:s3cr3t-token" and "s3cr3t-token" in base64.
+        for coded in ["eDpzM2NyM3QtdG9rZW4=", "czNjcjN0LXRva2Vu", "s3cr3t-token"] {
+            assert!(disguises("s3cr3t-token").iter().any(|form| coded.contains(form.as_str())), "{coded}");
+        }
+        assert!(disguises("a/b c&d=e").contains(&"a%2Fb%20c%26d%3De".to_owned()));
+    }
+}

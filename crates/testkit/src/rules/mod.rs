@@ -1,0 +1,8 @@
+//! What each service refuses, written from its documents alone: a channel whose request passes here is understood
+//! there. One file per kind, each with `check(request) -> Result<(), String>`; a channel's tests give it to
+//! [`crate::conformance::Subject::checked_by`].
+
+mod schema;
+pub mod webhook;
+
+pub use schema::{conforms, schema};
