@@ -10,6 +10,13 @@ use jiff::Timestamp;
 use serde::{Serialize, de::IgnoredAny};
 use uuid::Uuid;
 
+/// The longest template, in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// How often a template may ask for texts of any length. A notification holds at most 256 KiB of text, and a template
+/// must not multiply that without end.
+const MAX_TEXTS: usize = 16;
+
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
@@ -72,6 +79,9 @@ impl FromStr for Name {
 impl Template {
     /// Reads a template, for JSON or for plain text. The reason for a failure is a sentence for the operator.
     pub(crate) fn parse(text: &str, json: bool) -> Result<Self, String> {
+        if text.len() > MAX_BYTES {
+            return Err(format!("a template may be {} KiB long at most", MAX_BYTES / 1024));
+        }
         let mut place = Place::Outside;
         let mut parts = Vec::new();
         let mut rest = text;
@@ -89,6 +99,11 @@ impl Template {
             rest = after;
         }
         parts.push(Part::Literal(rest.into()));
+        let is_text = |part: &&Part| matches!(part, Part::Value(Name::Title | Name::Message | Name::Fields, _));
+        if parts.iter().filter(is_text).count() > MAX_TEXTS {
+            let names = "{{title}}, {{message}} and {{fields}}";
+            return Err(format!("{names} may stand in a template {MAX_TEXTS} times altogether"));
+        }
         let template = Self(parts);
         if json {
             template.check_json()?;
@@ -277,6 +292,14 @@ mod tests {
         refused("Backup: {{title}}", "not valid JSON");
         refused(r#"{"a": "\{{title}}"}"#, "backslash");
         refused(r#"{"a": "\u00{{title}}"}"#, "backslash");
+        refused(&format!("[{}0]", "{{title}},".repeat(17)), "16 times");
+        refused(&format!("{{}}{}", " ".repeat(70_000)), "64 KiB");
+    }
+
+    #[test]
+    fn as_much_as_is_allowed() {
+        let body = render(&format!("[{}0]", "{{title}},{{status}},".repeat(16)), true, &storage_limit());
+        assert_eq!(body.matches("Storage Limit Warning").count(), 16);
     }
 
     #[test]

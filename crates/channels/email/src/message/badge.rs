@@ -1,8 +1,8 @@
 //! The word and the accent by which a reader sees at a glance how things stand. Colour never says it alone.
 
-use fanfare_core::{Notification, Status};
+use fanfare_core::{Hue, Notification, text::line};
 
-use super::clean;
+use super::content::within;
 
 /// A word, and its colours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,21 +38,19 @@ const WORD: (usize, usize) = (40, 400);
 
 impl Badge {
     pub(super) fn of(notification: &Notification) -> Self {
-        let given = notification.badge.as_deref().map(clean::line).filter(|word| !word.is_empty());
-        let color = notification.color.to_string();
-        let success = matches!(notification.status, Status::Success | Status::Info);
-        let (word, accent) = match (success, color.as_str()) {
-            (true, "#3b82f6") => ("Info", BLUE),
-            (true, "#8b5cf6") => ("Completed", PURPLE),
-            (true, "#f59e0b") => ("Warning", AMBER),
+        let given = notification.badge.as_deref().map(line).filter(|word| !word.is_empty());
+        let (word, accent) = match (notification.status.is_success(), notification.hue()) {
+            (true, Hue::Blue) => ("Info", BLUE),
+            (true, Hue::Purple) => ("Completed", PURPLE),
+            (true, Hue::Amber) => ("Warning", AMBER),
             (true, _) => ("Success", GREEN),
             (false, _) if given.is_none() => ("Failed", RED),
-            (false, "#3b82f6") => ("Failed", BLUE),
-            (false, "#ef4444") => ("Failed", RED),
-            (false, "#f97316") => ("Failed", ORANGE),
+            (false, Hue::Blue) => ("Failed", BLUE),
+            (false, Hue::Red) => ("Failed", RED),
+            (false, Hue::Orange) => ("Failed", ORANGE),
             (false, _) => ("Failed", AMBER),
         };
-        let word = given.map_or_else(|| word.to_owned(), |given| clean::shorten(given, WORD.0, WORD.1));
+        let word = given.map_or_else(|| word.to_owned(), |given| within(&given, WORD));
         Self { word, accent }
     }
 }
@@ -60,6 +58,7 @@ impl Badge {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fanfare_core::Status;
     use fanfare_testkit::fixtures::user_login;
 
     #[rstest::rstest]
@@ -74,7 +73,9 @@ mod tests {
     #[case(Status::Warning, "#f97316", Some("Partial"), "Partial", ORANGE)]
     #[case(Status::Warning, "#3b82f6", Some("Alert"), "Alert", BLUE)]
     #[case(Status::Failure, "#ef4444", Some("Offline"), "Offline", RED)]
-    #[case(Status::Warning, "#123456", Some("\u{202e}Odd\r\n"), "Odd", AMBER)]
+    #[case(Status::Failure, "#ff0000", Some("Down"), "Down", RED)]
+    #[case(Status::Warning, "#6b7280", Some("\u{202e}Odd\r\n"), "Odd", AMBER)]
+    #[case(Status::Warning, "#123456", Some("Cold"), "Cold", BLUE)]
     #[case(Status::Failure, "#123456", Some("\0"), "Failed", RED)]
     fn words_and_accents(
         #[case] status: Status,

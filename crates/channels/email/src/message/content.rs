@@ -1,20 +1,23 @@
 //! What a message says, ready to be written as text and as HTML: cleaned, and cut where it is too long.
 
-use fanfare_core::{AttemptInfo, Field, Notification};
+use fanfare_core::{
+    AttemptInfo, Field, Notification,
+    text::{bytes, line, lines, shorten, web_address},
+};
 use jiff::{Timestamp, tz::TimeZone};
-use url::Url;
+use unicode_segmentation::UnicodeSegmentation;
 
-use super::{badge::Badge, clean};
+use super::badge::Badge;
 
 /// The subject, in graphemes and in bytes.
 const SUBJECT: (usize, usize) = (200, 1_000);
 /// The title above the text.
 const TITLE: (usize, usize) = (500, 4_000);
-/// The message.
+/// The message, in bytes.
 const MESSAGE: usize = 64 * 1024;
 /// The name of a field.
 const NAME: (usize, usize) = (200, 2_000);
-/// The value of a field.
+/// The value of a field, in bytes.
 const VALUE: usize = 32 * 1024;
 /// All fields together, in bytes; those that begin behind it are counted and left out.
 const FIELDS: usize = 192 * 1024;
@@ -36,16 +39,16 @@ pub(super) struct Content {
 
 impl Content {
     pub(super) fn new(notification: &Notification, info: &AttemptInfo<'_>) -> Self {
-        let title = match clean::line(&notification.title) {
+        let title = match line(&notification.title) {
             title if title.is_empty() => "Notification".into(),
             title => title,
         };
         let (fields, left_out) = fields(&notification.fields);
-        let event_type = clean::line(info.event_type.as_str());
+        let event_type = line(info.event_type.as_str());
         Self {
-            subject: clean::shorten(title.clone(), SUBJECT.0, SUBJECT.1),
-            title: clean::shorten(title, TITLE.0, TITLE.1),
-            message: clean::shorten(clean::lines(&notification.message), MESSAGE, MESSAGE),
+            subject: within(&title, SUBJECT),
+            title: within(&title, TITLE),
+            message: shorten(&lines(&notification.message), MESSAGE, bytes).into_owned(),
             fields,
             left_out,
             badge: Badge::of(notification),
@@ -60,10 +63,11 @@ impl Content {
     }
 }
 
-/// An address that may be a link: `http` or `https`, in the form in which every program reads it alike.
-pub(super) fn web_address(text: &str) -> Option<String> {
-    let url = Url::parse(text.trim()).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.into())
+/// Shortened to a number of graphemes and of bytes, whichever ends first.
+pub(super) fn within(text: &str, (graphemes, bytes): (usize, usize)) -> String {
+    // Each grapheme takes at least its share of the bytes, so that one count keeps to both.
+    let least = bytes / graphemes;
+    shorten(text, bytes, |text| text.graphemes(true).map(|grapheme| grapheme.len().max(least)).sum()).into_owned()
 }
 
 fn fields(all: &[Field]) -> (Vec<Field>, usize) {
@@ -73,8 +77,8 @@ fn fields(all: &[Field]) -> (Vec<Field>, usize) {
         if used >= FIELDS {
             break;
         }
-        let name = clean::shorten(clean::line(&field.name), NAME.0, NAME.1);
-        let value = clean::shorten(clean::lines(&field.value), VALUE, VALUE);
+        let name = within(&line(&field.name), NAME);
+        let value = shorten(&lines(&field.value), VALUE, bytes).into_owned();
         used += name.len() + value.len();
         kept.push(Field { name, value: if value.is_empty() { "-".into() } else { value }, inline: field.inline });
     }
@@ -97,7 +101,7 @@ mod tests {
         let huge = hostile().pop().unwrap();
         let content = Content::new(&huge, &info());
         assert!(content.subject.len() < 1_100 && content.subject.contains("… (+"), "{}", content.subject);
-        assert!(content.message.ends_with("… (+34464 characters)"), "{}", &content.message[MESSAGE..]);
+        assert!(content.message.len() <= MESSAGE && content.message.ends_with("x… (+34488 characters)"));
         assert!(content.left_out > 0 && content.fields.len() + content.left_out == huge.fields.len());
         assert_eq!(content.more().unwrap(), format!("… (+{} fields)", content.left_out));
     }
@@ -112,11 +116,17 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case("https://fanfare.example/a?b=c&d=\"e\"", Some("https://fanfare.example/a?b=c&d=%22e%22"))]
-    #[case("http://x", Some("http://x/"))]
+    #[case("", "")]
+    #[case("abcdefghijklmnopqrstuvwxyz1234", "abcdefghijklmnopqrstuvwxyz1234")]
+    #[case("abcdefghijklmnopqrstuvwxyz12345", "abcdefghijkl… (+19 characters)")]
+    #[case("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦… (+3 characters)")]
+    fn graphemes_and_bytes(#[case] text: &str, #[case] shortened: &str) {
+        assert_eq!(within(text, (30, 120)), shortened);
+    }
+
+    #[rstest::rstest]
+    #[case("https://fanfare.example/a?b=c", Some("https://fanfare.example/a?b=c"))]
     #[case("javascript:alert(1)", None)]
-    #[case("data:text/html,x", None)]
-    #[case("//x/", None)]
     fn links(#[case] link: &str, #[case] address: Option<&str>) {
         let mut said = storage_limit();
         said.link = Some(link.into());

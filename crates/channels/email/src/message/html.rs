@@ -1,12 +1,9 @@
 //! The message as HTML: tables and inline styles, because that is what mail programs understand; nothing is loaded
 //! from anywhere, and nothing in it runs.
 
-use fanfare_core::Field;
+use fanfare_core::{Field, text::web_address};
 
-use super::{
-    badge::Badge,
-    content::{Content, web_address},
-};
+use super::{badge::Badge, content::Content};
 
 const SANS: &str = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const MONO: &str = "ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace";

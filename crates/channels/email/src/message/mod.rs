@@ -1,7 +1,6 @@
 //! From a notification to the bytes of a message (RFC 5322, MIME). Pure: the same input gives the same bytes.
 
 mod badge;
-mod clean;
 mod content;
 mod html;
 mod text;
