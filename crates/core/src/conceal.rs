@@ -42,7 +42,10 @@ impl Confidential {
         found.push(query.to_owned());
         found.extend(self.uri.path_and_query().map(|whole| whole.as_str().to_owned()));
         let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
-        found.extend(path.split('/').chain(values).filter(|part| is_key(part)).map(Into::into));
+        let parts = path.split('/').chain(values);
+        // `bot123:key`, `user:key`: each by itself as well.
+        let parts = parts.flat_map(|part| std::iter::once(part).chain(part.split(':')));
+        found.extend(parts.filter(|part| is_key(part)).map(Into::into));
         for value in self.values.iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()) {
             // `Bearer token`: the token alone as well.
             found.extend(value.split(' ').chain([value]).filter(|part| part.len() >= 6).map(Into::into));
@@ -98,6 +101,14 @@ mod tests {
         let request =
             Request::post("https://h.example/hooks/T0K3N%2Fx?key=K3Y%20K3Y&page=1").header("x-plain", "plain text");
         Confidential::of(&request.header("authorization", secret).body(Bytes::new()).unwrap()).hide(text.into())
+    }
+
+    #[test]
+    fn a_key_behind_a_name_is_hidden_alone() {
+        let request = Request::post("https://h.example/bot123456:AbC-d_9/send").body(Bytes::new()).unwrap();
+        let hide = |text: &str| Confidential::of(&request).hide(text.into());
+        assert_eq!(hide("no bot123456:AbC-d_9 here"), "no … here");
+        assert_eq!(hide("123456:AbC-d_9 and send"), "123456:… and send");
     }
 
     #[rstest::rstest]

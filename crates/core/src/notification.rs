@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// What an event says: plain text, the same for every channel.
 ///
 /// Nothing in it is markup; each channel escapes it for its own syntax.
@@ -68,6 +70,37 @@ impl Status {
             Self::Failure => "failure",
         }
     }
+
+    /// The word for readers, where an event brings no badge of its own.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "Success",
+            Self::Info => "Info",
+            Self::Warning => "Warning",
+            Self::Failure => "Failed",
+        }
+    }
+
+    /// A sign that tells it by its shape, for services whose texts cannot be coloured.
+    pub fn emoji(self) -> &'static str {
+        match self {
+            Self::Success => "✅",
+            Self::Info => "ℹ️",
+            Self::Warning => "⚠️",
+            Self::Failure => "❌",
+        }
+    }
+}
+
+/// How long a badge may be in [`Notification::word`], in UTF-16 code units.
+const BADGE: usize = 40;
+
+impl Notification {
+    /// The word that says how things stand: the badge, else the status. One line, at most 40 UTF-16 code units.
+    pub fn word(&self) -> String {
+        let badge = self.badge.as_deref().map(text::line).filter(|badge| !text::is_blank(badge));
+        badge.map_or_else(|| self.status.word().to_owned(), |badge| text::shorten(&badge, BADGE, text::utf16).into())
+    }
 }
 
 /// A colour in sRGB, written `#rrggbb`.
@@ -112,5 +145,29 @@ impl<'de> Deserialize<'de> for Color {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(Status::Failure, None, "Failed")]
+    #[case(Status::Success, Some("\u{202e}Reco\r\nvered\0"), "Reco vered")]
+    #[case(Status::Info, Some(" \u{200b}"), "Info")]
+    fn the_word_is_the_badge_or_the_status(#[case] status: Status, #[case] badge: Option<&str>, #[case] word: &str) {
+        let said = Notification {
+            title: String::new(),
+            message: String::new(),
+            fields: Vec::new(),
+            status,
+            color: Color { r: 0, g: 0, b: 0 },
+            badge: badge.map(Into::into),
+            link: None,
+            time: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(said.word(), word);
+        assert!(text::utf16(&Notification { badge: Some("x".repeat(99)), ..said }.word()) <= 40);
     }
 }

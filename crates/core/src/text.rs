@@ -41,6 +41,19 @@ fn is_shapeless(c: char) -> bool {
         || u32::from(c) & 0xfffe == 0xfffe
 }
 
+/// Whether a reader would see nothing: white space, and characters without width of their own. Services refuse such
+/// texts as empty.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_shapeless(c) || is_without_width(c))
+}
+
+/// Hyphens that do not show, joiners, fillers, variation selectors, accents without a letter, tags.
+fn is_without_width(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}')
+        || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+        || matches!(c, '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// The length of a text as a service counts it. The length of a whole is the sum of those of its parts.
 pub type Measure = fn(&str) -> usize;
 
@@ -113,6 +126,17 @@ mod tests {
     #[test]
     fn one_line() {
         assert_eq!(line(" a\r\nBcc:  x\t\u{2029}y\0 "), "a Bcc: x y");
+    }
+
+    #[rstest::rstest]
+    #[case("", true)]
+    #[case(" \n\u{a0}\u{3000}", true)]
+    #[case("\u{200b}\u{200d}\u{fe0f}\u{2060}\u{301}", true)]
+    #[case("\0\u{202e}\u{feff}\u{ffff}", true)]
+    #[case("-", false)]
+    #[case(" \u{200d}👩 ", false)]
+    fn what_cannot_be_seen(#[case] text: &str, #[case] blank: bool) {
+        assert_eq!(is_blank(text), blank);
     }
 
     #[rstest::rstest]
