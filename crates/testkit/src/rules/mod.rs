@@ -3,6 +3,7 @@
 //! [`crate::conformance::Subject::checked_by`].
 
 mod schema;
+pub mod slack;
 pub mod webhook;
 
 pub use schema::{conforms, schema};
