@@ -51,8 +51,15 @@ impl<T: HttpChannel> Channel for Http<T> {
 /// 2xx is delivered; 401, 403, 404, 405, 410 and redirects are a wrong configuration; 429 is "full";
 /// 408, 425 and 5xx pass by; every other answer is final. `now` is needed for a `Retry-After` date.
 pub fn verdict(response: &Response<Bytes>, now: Timestamp) -> Result<Receipt, SendError> {
+    // No character takes more than four bytes.
+    let cut = &response.body()[..response.body().len().min(4 * WORDS)];
+    verdict_saying(response, &String::from_utf8_lossy(cut), now)
+}
+
+/// The same, for a service whose own words are only a part of the body.
+pub fn verdict_saying(response: &Response<Bytes>, words: &str, now: Timestamp) -> Result<Receipt, SendError> {
     let status = response.status();
-    let detail = describe(response);
+    let detail = describe(status, words);
     let after = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
     let after = after.and_then(|v| parse_retry_after(v, now));
     let kind = match status.as_u16() {
@@ -69,10 +76,9 @@ pub fn verdict(response: &Response<Bytes>, now: Timestamp) -> Result<Receipt, Se
 const WORDS: usize = 500;
 
 /// The status with its standard phrase, then the service's own words.
-fn describe(response: &Response<Bytes>) -> String {
-    let cut = &response.body()[..response.body().len().min(4 * WORDS)];
-    let words = one_line(&String::from_utf8_lossy(cut));
-    let status = status_line(response.status());
+fn describe(status: StatusCode, words: &str) -> String {
+    let words = one_line(words);
+    let status = status_line(status);
     if words.is_empty() { status } else { format!("{status}: {words}") }
 }
 
@@ -166,6 +172,9 @@ mod tests {
         let error = answer(500, None, "{\"message\":\n\t\"out of  cheese\"}\0").unwrap_err();
         assert_eq!(error.detail, "500 Internal Server Error: {\"message\": \"out of cheese\"}");
         assert_eq!(error.status, Some(500));
+        let response = Response::builder().status(400).body(Bytes::from("{}")).unwrap();
+        let error = verdict_saying(&response, "no\ncheese", Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!((error.detail.as_str(), error.outcome()), ("400 Bad Request: no cheese", "rejected"));
         let long = answer(400, None, &"x".repeat(60_000)).unwrap_err();
         assert!(long.detail.ends_with("x…") && long.detail.len() < 600);
     }

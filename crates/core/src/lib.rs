@@ -33,7 +33,7 @@ pub use channel::{
 pub use config::{BuildError, ChannelConfig, Kind, Registry, keep_secrets, merge_patch};
 pub use event::{Condition, ConditionState, Event, JobRef};
 pub use fault::{Fault, escape_pointer};
-pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, verdict};
+pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, verdict, verdict_saying};
 pub use hue::Hue;
 pub use id::{ChannelId, DeliveryId, EventId, EventTypeId, JobId};
 pub use job::{Assignment, Outcome, RunCondition};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
-use url::Url;
+use url::{Position, Url};
 
 /// What is left of a text of several lines: line ends are `\n`, and what has no shape of its own but changes how
 /// other text is shown (control characters, marks of direction) is gone. White space at the end is cut.
@@ -102,10 +102,35 @@ fn mark(missing: usize) -> String {
     format!("… (+{missing} character{})", if missing == 1 { "" } else { "s" })
 }
 
+/// How a message and the fields beside it share a `room` that may be too small for both, each given by the length that
+/// it would like to have. The message gives way first, until `least` of it is left; the answer is what each may have.
+pub fn share(room: usize, message: usize, least: usize, fields: usize) -> (usize, usize) {
+    let fields = fields.min(room.saturating_sub(message.min(least)));
+    (message.min(room - fields), fields)
+}
+
 /// An address that may be a link: `http` or `https`, in the form in which every program reads it alike.
 pub fn web_address(text: &str) -> Option<String> {
     let url = Url::parse(text.trim()).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.into())
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return None;
+    }
+    let mut address = url[..Position::AfterPort].to_owned();
+    // What browsers forgive and RFC 3986 does not allow, so that strict readers refuse it.
+    let rest = &url[Position::AfterPort..];
+    let fragment = rest.find('#');
+    for (at, c) in rest.char_indices() {
+        let coded = rest.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        match c {
+            '%' if coded => address.push(c),
+            '#' if fragment == Some(at) => address.push(c),
+            '%' | '#' | '|' | '{' | '}' | '[' | ']' | '^' | '`' | '\\' => {
+                address.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            c => address.push(c),
+        }
+    }
+    Some(address)
 }
 
 #[cfg(test)]
@@ -162,8 +187,26 @@ mod tests {
     }
 
     #[rstest::rstest]
+    #[case(100, 60, 20, 40, (60, 40))]
+    #[case(100, 90, 20, 40, (60, 40))]
+    #[case(100, 90, 20, 95, (20, 80))]
+    #[case(100, 10, 20, 95, (10, 90))]
+    #[case(100, 300, 20, 300, (20, 80))]
+    #[case(10, 300, 20, 300, (10, 0))]
+    fn the_message_gives_way_first(
+        #[case] room: usize,
+        #[case] message: usize,
+        #[case] least: usize,
+        #[case] fields: usize,
+        #[case] shares: (usize, usize),
+    ) {
+        assert_eq!(share(room, message, least, fields), shares);
+    }
+
+    #[rstest::rstest]
     #[case("https://fanfare.example/a?b=c&d=\"e\"", Some("https://fanfare.example/a?b=c&d=%22e%22"))]
     #[case(" http://x ", Some("http://x/"))]
+    #[case("http://[::1]:80/a[b]?c|d={e}#f#g%zz%20", Some("http://[::1]/a%5Bb%5D?c%7Cd=%7Be%7D#f%23g%25zz%20"))]
     #[case("javascript:alert(1)", None)]
     #[case("data:text/html,x", None)]
     #[case("//x/", None)]
