@@ -6,6 +6,7 @@ use fanfare_core::{Kind, Registry};
 pub fn registry() -> Registry {
     Registry::default()
         .with(Kind::of::<fanfare_slack::SlackConfig>())
+        .with(Kind::of::<fanfare_discord::DiscordConfig>())
         .with(Kind::of::<fanfare_webhook::WebhookConfig>())
         .with(Kind::of::<fanfare_email::EmailConfig>())
 }

@@ -2,6 +2,7 @@
 //! there. One file per kind, each with `check(request) -> Result<(), String>`; a channel's tests give it to
 //! [`crate::conformance::Subject::checked_by`].
 
+pub mod discord;
 mod schema;
 pub mod slack;
 pub mod webhook;
