@@ -9,4 +9,5 @@ pub fn registry() -> Registry {
         .with(Kind::of::<fanfare_discord::DiscordConfig>())
         .with(Kind::of::<fanfare_webhook::WebhookConfig>())
         .with(Kind::of::<fanfare_email::EmailConfig>())
+        .with(Kind::of::<fanfare_telegram::TelegramConfig>())
 }

@@ -5,6 +5,7 @@
 pub mod discord;
 mod schema;
 pub mod slack;
+pub mod telegram;
 pub mod webhook;
 
 pub use schema::{conforms, schema};
