@@ -102,7 +102,8 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-fn status_line(status: StatusCode) -> String {
+/// A status with its standard phrase, as every detail begins: `429 Too Many Requests`.
+pub fn status_line(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(phrase) => format!("{} {phrase}", status.as_u16()),
         None => status.as_u16().to_string(),

@@ -6,6 +6,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod base_url;
 pub mod catalog;
 mod channel;
 mod conceal;
@@ -23,9 +24,11 @@ mod retry;
 mod secret;
 mod settings;
 pub mod text;
+mod token;
 mod user;
 
 pub use address::{AddressPolicy, Refusal};
+pub use base_url::BaseUrl;
 pub use catalog::{Catalog, CatalogError, EventType};
 pub use channel::{
     Attempt, AttemptInfo, Channel, ErrorKind, Receipt, Recipients, SendError, Transport, TransportError,
@@ -33,7 +36,7 @@ pub use channel::{
 pub use config::{BuildError, ChannelConfig, Kind, Registry, keep_secrets, merge_patch};
 pub use event::{Condition, ConditionState, Event, JobRef};
 pub use fault::{Fault, escape_pointer};
-pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, verdict, verdict_saying};
+pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, status_line, verdict, verdict_saying};
 pub use hue::Hue;
 pub use id::{ChannelId, DeliveryId, EventId, EventTypeId, JobId};
 pub use job::{Assignment, Outcome, RunCondition};
@@ -43,6 +46,7 @@ pub use plan::{ChannelInfo, Channels, Facts, Plan, Skip, SkipReason, Target, Tar
 pub use retry::{Decision, RetryPolicy};
 pub use secret::{MissingVariable, NoVariables, PLACEHOLDER, Secret, SecretUrl, Variables};
 pub use settings::{EventSettings, NotificationSettings, NotifyUser, check_settings};
+pub use token::sensitive_value;
 pub use user::{DirectoryError, NoUsers, User, UserDirectory, bare_address, is_same_mailbox};
 
 /// Cuts a time to whole milliseconds, the resolution in which every time is kept.

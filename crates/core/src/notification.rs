@@ -103,6 +103,22 @@ impl Notification {
     }
 }
 
+impl Notification {
+    /// A field that says when it occurred, where none of its own does, as in most built-in event types.
+    pub fn time_field(&self) -> Option<Field> {
+        let told = self.fields.iter().any(|field| field.tells(self.time));
+        let second = Timestamp::from_second(self.time.as_second()).unwrap_or(self.time);
+        (!told).then(|| Field { name: "Time".into(), value: second.to_string(), inline: true })
+    }
+}
+
+impl Field {
+    /// Whether its value is this moment, to the second.
+    pub fn tells(&self, time: Timestamp) -> bool {
+        self.value.trim().parse::<Timestamp>().is_ok_and(|told| told.as_second() == time.as_second())
+    }
+}
+
 /// A colour in sRGB, written `#rrggbb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Color {
@@ -169,5 +185,15 @@ mod tests {
         };
         assert_eq!(said.word(), word);
         assert!(text::utf16(&Notification { badge: Some("x".repeat(99)), ..said }.word()) <= 40);
+    }
+
+    #[rstest::rstest]
+    #[case("2026-03-14T01:02:03Z", true)]
+    #[case("2026-03-14T02:02:03.5+01:00", true)]
+    #[case("2026-03-14T01:02:04Z", false)]
+    #[case("yesterday", false)]
+    fn a_field_can_tell_the_time(#[case] value: &str, #[case] tells: bool) {
+        let field = Field { name: "When".into(), value: value.into(), inline: true };
+        assert_eq!(field.tells("2026-03-14T01:02:03Z".parse().unwrap()), tells);
     }
 }

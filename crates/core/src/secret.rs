@@ -125,7 +125,7 @@ fn read(variables: &dyn Variables, name: &str) -> Result<String, MissingVariable
     variables.get(name).filter(|value| !value.is_empty()).ok_or_else(|| MissingVariable(name.into()))
 }
 
-fn parse_url(text: &str) -> Result<Url, String> {
+pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim())
         .map_err(|_| "this is not a URL: it needs to start with https:// and name a host".to_owned())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {

@@ -109,6 +109,30 @@ pub fn share(room: usize, message: usize, least: usize, fields: usize) -> (usize
     (message.min(room - fields), fields)
 }
 
+/// As many of the lines, from the first, as are at most `limit` long together with what joins them. If there is no
+/// room for all, the last line is what `more` says of the number that is left out, such as `… (+3 fields)`; where not
+/// even that fits, nothing is left.
+pub fn fit_lines(
+    lines: &[String],
+    joint: &str,
+    limit: usize,
+    measure: impl Fn(&str) -> usize,
+    more: impl Fn(usize) -> String,
+) -> String {
+    let joined = |lines: &[String]| lines.iter().map(|line| measure(line) + measure(joint)).sum::<usize>();
+    if joined(lines) <= limit + measure(joint) {
+        return lines.join(joint);
+    }
+    let ends = (0..lines.len()).rev().map(|kept| (kept, more(lines.len() - kept)));
+    let mut fitting = ends.filter(|(kept, more)| joined(&lines[..*kept]) + measure(more) <= limit);
+    match fitting.next() {
+        Some((kept, more)) => {
+            lines[..kept].iter().map(String::as_str).chain([more.as_str()]).collect::<Vec<_>>().join(joint)
+        }
+        None => String::new(),
+    }
+}
+
 /// An address that may be a link: `http` or `https`, in the form in which every program reads it alike.
 pub fn web_address(text: &str) -> Option<String> {
     let url = Url::parse(text.trim()).ok()?;
@@ -201,6 +225,18 @@ mod tests {
         #[case] shares: (usize, usize),
     ) {
         assert_eq!(share(room, message, least, fields), shares);
+    }
+
+    #[rstest::rstest]
+    #[case(11, "aaa\nbbb\nccc")]
+    #[case(10, "aaa\n(+2)")]
+    #[case(8, "aaa\n(+2)")]
+    #[case(7, "(+3)")]
+    #[case(3, "")]
+    fn lines_that_do_not_fit_are_counted(#[case] limit: usize, #[case] fitting: &str) {
+        let lines = ["aaa", "bbb", "ccc"].map(String::from);
+        assert_eq!(fit_lines(&lines, "\n", limit, bytes, |left_out| format!("(+{left_out})")), fitting);
+        assert_eq!(fit_lines(&[], "\n", limit, bytes, |_| "x".into()), "");
     }
 
     #[rstest::rstest]
