@@ -10,4 +10,7 @@ pub fn registry() -> Registry {
         .with(Kind::of::<fanfare_webhook::WebhookConfig>())
         .with(Kind::of::<fanfare_email::EmailConfig>())
         .with(Kind::of::<fanfare_telegram::TelegramConfig>())
+        .with(Kind::of::<fanfare_webhook::WebhookConfig>())
+        .with(Kind::of::<fanfare_email::EmailConfig>())
+        .with(Kind::of::<fanfare_ntfy::NtfyConfig>())
 }
