@@ -5,12 +5,10 @@ use fanfare_core::{Kind, Registry};
 /// All kinds of channel.
 pub fn registry() -> Registry {
     Registry::default()
-        .with(Kind::of::<fanfare_slack::SlackConfig>())
         .with(Kind::of::<fanfare_discord::DiscordConfig>())
+        .with(Kind::of::<fanfare_slack::SlackConfig>())
         .with(Kind::of::<fanfare_webhook::WebhookConfig>())
         .with(Kind::of::<fanfare_email::EmailConfig>())
         .with(Kind::of::<fanfare_telegram::TelegramConfig>())
-        .with(Kind::of::<fanfare_webhook::WebhookConfig>())
-        .with(Kind::of::<fanfare_email::EmailConfig>())
         .with(Kind::of::<fanfare_ntfy::NtfyConfig>())
 }
