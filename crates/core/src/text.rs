@@ -133,6 +133,31 @@ pub fn fit_lines(
     }
 }
 
+/// As many as there is room for, in their order, and the number of the others. A long one does not keep shorter ones
+/// behind it from being shown.
+pub fn those_that_fit<T>(all: Vec<T>, room: usize, length: impl Fn(&T) -> usize) -> (Vec<T>, usize) {
+    let count = all.len();
+    let mut left = room;
+    let mut fits = |one: &T| {
+        let rest = left.checked_sub(length(one));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    let kept: Vec<T> = all.into_iter().filter(|one| fits(one)).collect();
+    let missing = count - kept.len();
+    (kept, missing)
+}
+
+/// How many fields there was no room for: `… (+3 fields)`; `None` where there was.
+pub fn missing_fields(missing: usize) -> Option<String> {
+    (missing > 0).then(|| format!("… (+{missing} field{})", if missing == 1 { "" } else { "s" }))
+}
+
+/// The text, or another one where a reader would see nothing.
+pub fn seen_or(text: String, other: &str) -> String {
+    if is_blank(&text) { other.into() } else { text }
+}
+
 /// An address that may be a link: `http` or `https`, in the form in which every program reads it alike.
 pub fn web_address(text: &str) -> Option<String> {
     let url = Url::parse(text.trim()).ok()?;
@@ -225,6 +250,14 @@ mod tests {
         #[case] shares: (usize, usize),
     ) {
         assert_eq!(share(room, message, least, fields), shares);
+    }
+
+    #[test]
+    fn short_ones_fit_behind_long_ones() {
+        assert_eq!(those_that_fit(vec!["ab", "abcdef", "abc"], 5, |s| s.len()), (vec!["ab", "abc"], 1));
+        let said = [0, 1, 2].map(missing_fields);
+        assert_eq!(said, [None, Some("… (+1 field)".into()), Some("… (+2 fields)".into())]);
+        assert_eq!((seen_or("\0 ".into(), "-"), seen_or("x".into(), "-")), ("-".into(), "x".into()));
     }
 
     #[rstest::rstest]

@@ -60,7 +60,7 @@ struct EmbedField {
 impl Embed {
     pub(crate) fn new(notification: &Notification, info: &AttemptInfo<'_>) -> Self {
         let author = Author { name: format!("{} {}", notification.status.emoji(), notification.word()) };
-        let title = markdown::fitting(&or(text::line(&notification.title), "Notification"), TITLE);
+        let title = markdown::fitting(&text::seen_or(text::line(&notification.title), "Notification"), TITLE);
         let event_type = text::line(info.event_type.as_str());
         let footer = Footer { text: text::shorten(&event_type, FOOTER, text::utf16).into() };
         let (url, written_out) = link(notification.link.as_deref());
@@ -95,39 +95,20 @@ fn share(message: &str, fields: &[Field], link: Option<&Field>, room: usize) -> 
     let own_wanted = own.iter().map(EmbedField::length).sum();
 
     let (_, for_own) = text::share(room - COUNT, wanted, MESSAGE, own_wanted);
-    let (own, mut missing) = those_that_fit(own, for_own, EmbedField::length);
+    let (own, mut missing) = text::those_that_fit(own, for_own, EmbedField::length);
     let used: usize = own.iter().map(EmbedField::length).sum();
 
     let room = DESCRIPTION.min(room - used) - COUNT;
     let (_, for_lines) = text::share(room, markdown::length(message), MESSAGE, lines_wanted);
-    let (lines, left_out) = those_that_fit(lines, for_lines, |line| text::utf16(line) + 1);
+    let (lines, left_out) = text::those_that_fit(lines, for_lines, |line| text::utf16(line) + 1);
     missing += left_out;
 
     let for_message = room - lines.iter().map(|line| text::utf16(line) + 1).sum::<usize>();
     let mut parts = vec![markdown::fitting(message, for_message)];
     parts.extend(lines);
-    match missing {
-        0 => {}
-        1 => parts.push("… (+1 field)".into()),
-        missing => parts.push(format!("… (+{missing} fields)")),
-    }
+    parts.extend(text::missing_fields(missing));
     parts.retain(|part| !part.is_empty());
     (parts.join("\n"), own)
-}
-
-/// As many as there is room for, in their order, and the number of the others. A long one does not keep shorter ones
-/// behind it from being shown.
-fn those_that_fit<T>(all: Vec<T>, room: usize, length: impl Fn(&T) -> usize) -> (Vec<T>, usize) {
-    let count = all.len();
-    let mut left = room;
-    let mut fits = |one: &T| {
-        let rest = left.checked_sub(length(one));
-        left = rest.unwrap_or(left);
-        rest.is_some()
-    };
-    let kept: Vec<T> = all.into_iter().filter(|one| fits(one)).collect();
-    let missing = count - kept.len();
-    (kept, missing)
 }
 
 impl EmbedField {
@@ -138,22 +119,17 @@ impl EmbedField {
 
 fn embedded(field: &Field) -> EmbedField {
     EmbedField {
-        name: markdown::fitting(&or(text::line(&field.name), "-"), NAME),
-        value: markdown::fitting(&or(text::lines(&field.value), "-"), VALUE),
+        name: text::seen_or(markdown::fitting(&text::line(&field.name), NAME), "-"),
+        value: text::seen_or(markdown::fitting(&text::lines(&field.value), VALUE), "-"),
         inline: field.inline,
     }
 }
 
 /// A field as a line of text.
 fn line(field: &Field) -> String {
-    let (name, value) = (or(text::line(&field.name), "-"), or(text::line(&field.value), "-"));
+    let (name, value) = (text::seen_or(text::line(&field.name), "-"), text::seen_or(text::line(&field.value), "-"));
     let (name, value) = (markdown::shorten(&name, NAME), markdown::shorten(&value, VALUE));
     markdown::escape(&format!("{name}: {value}"))
-}
-
-/// The text, or another one where a reader would see nothing. Discord refuses what is empty.
-fn or(text: String, other: &str) -> String {
-    if text::is_blank(&text) { other.into() } else { text }
 }
 
 fn number(color: Color) -> u32 {
@@ -237,6 +213,12 @@ mod tests {
             + embed.fields.iter().map(EmbedField::length).sum::<usize>();
         assert!((TOTAL - 300..=TOTAL).contains(&length), "{length}");
         assert!(embed.description.ends_with(" fields)"), "{}", embed.description);
+    }
+
+    #[test]
+    fn what_is_empty_is_said() {
+        let said = embedded(&field(" ", "\0\u{200b}"));
+        assert_eq!((said.name.as_str(), said.value.as_str()), ("-", "-"));
     }
 
     #[rstest::rstest]
