@@ -7,6 +7,7 @@ pub fn registry() -> Registry {
     Registry::default()
         .with(Kind::of::<fanfare_discord::DiscordConfig>())
         .with(Kind::of::<fanfare_slack::SlackConfig>())
+        .with(Kind::of::<fanfare_teams::TeamsConfig>())
         .with(Kind::of::<fanfare_webhook::WebhookConfig>())
         .with(Kind::of::<fanfare_email::EmailConfig>())
         .with(Kind::of::<fanfare_telegram::TelegramConfig>())

@@ -174,7 +174,9 @@ fn plain(text: &str) -> Result<(), String> {
         let digits = start.trim_start_matches(|c: char| c.is_ascii_digit());
         let numbered = digits.len() < start.len()
             && digits.strip_prefix('.').is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
-        if start.starts_with(['#', '>', '-', '+', '*']) || numbered {
+        // A dash alone stands for something empty.
+        let begins = text != "-" && start.starts_with(['#', '>', '-', '+', '*']);
+        if begins || numbered {
             return Err(format!("a line begins as a heading, quote or list: {line:?}"));
         }
         for word in line.split(char::is_whitespace) {

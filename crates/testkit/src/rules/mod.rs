@@ -7,6 +7,7 @@ pub mod ntfy;
 mod schema;
 pub mod slack;
 pub mod telegram;
+pub mod teams;
 pub mod webhook;
 
 pub use schema::{conforms, schema};
