@@ -11,5 +11,6 @@ pub fn registry() -> Registry {
         .with(Kind::of::<fanfare_webhook::WebhookConfig>())
         .with(Kind::of::<fanfare_email::EmailConfig>())
         .with(Kind::of::<fanfare_telegram::TelegramConfig>())
+        .with(Kind::of::<fanfare_gotify::GotifyConfig>())
         .with(Kind::of::<fanfare_ntfy::NtfyConfig>())
 }

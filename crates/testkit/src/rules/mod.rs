@@ -3,6 +3,7 @@
 //! [`crate::conformance::Subject::checked_by`].
 
 pub mod discord;
+pub mod gotify;
 pub mod ntfy;
 mod schema;
 pub mod slack;
