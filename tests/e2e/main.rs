@@ -9,6 +9,7 @@ mod databases;
 mod mail;
 mod notify_user;
 mod notify_user_refused;
+mod kinds;
 mod pg_dump;
 mod process;
 mod routing;

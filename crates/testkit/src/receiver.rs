@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
@@ -50,6 +50,17 @@ impl Received {
     /// When it is something else.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("not JSON ({e}): {:?}", self.text()))
+    }
+
+    /// The request that came to `base`: scheme and host, without a slash at the end.
+    ///
+    /// # Panics
+    /// When that makes no address.
+    pub fn request(&self, base: &str) -> Request<Bytes> {
+        let request = Request::builder().method(self.method.as_str()).uri(format!("{base}{}", self.path));
+        let mut request = request.body(self.body.clone()).unwrap();
+        request.headers_mut().clone_from(&self.headers);
+        request
     }
 
     /// The body as text.

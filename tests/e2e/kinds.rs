@@ -1,0 +1,143 @@
+//! Every kind of channel that the server has, from an event to a receiver that refuses what the service would refuse.
+
+use std::collections::BTreeMap;
+
+use fanfare_testkit::{Answer, Receiver, conformance::Rules, fixtures::HOSTILE, rules, smtp::SmtpReceiver};
+use fanfare_tests::Server;
+use serde_json::{Value, json};
+
+/// How a kind is tried: a new kind is one line here.
+const KINDS: &[Kind] = &[
+    Kind::http(
+        "webhook",
+        |at| json!({ "url": format!("{at}/hooks/T0K3N") }),
+        || Answer::status(204),
+        rules::webhook::check,
+    ),
+    Kind { kind: "email", config: mail_config, service: Service::Mail },
+];
+
+struct Kind {
+    kind: &'static str,
+    /// Its configuration, pointing at the receiver: for mail its port, else its URL without a slash at the end.
+    config: fn(&str) -> Value,
+    service: Service,
+}
+
+enum Service {
+    /// What the service answers when it is content, and what it refuses.
+    Http(fn() -> Answer, Rules),
+    Mail,
+}
+
+impl Kind {
+    const fn http(kind: &'static str, config: fn(&str) -> Value, answer: fn() -> Answer, rules: Rules) -> Self {
+        Self { kind, config, service: Service::Http(answer, rules) }
+    }
+}
+
+fn mail_config(port: &str) -> Value {
+    let port: u16 = port.parse().unwrap();
+    json!({ "host": "127.0.0.1", "port": port, "security": "none", "from": "f@mail.example", "to": ["o@mail.example"] })
+}
+
+/// The other end of one channel.
+enum Far {
+    Http(Receiver, Rules),
+    Mail(SmtpReceiver),
+}
+
+impl Far {
+    async fn start(service: &Service) -> (Self, String) {
+        match service {
+            Service::Http(answer, rules) => {
+                let receiver = Receiver::start().await;
+                receiver.answer_always(answer());
+                let url = receiver.url("");
+                (Self::Http(receiver, *rules), url)
+            }
+            Service::Mail => {
+                let receiver = SmtpReceiver::start().await;
+                let port = receiver.port().to_string();
+                (Self::Mail(receiver), port)
+            }
+        }
+    }
+
+    /// How many messages came, each of them one that the service takes.
+    fn check(&self, kind: &str) -> usize {
+        match self {
+            Self::Http(receiver, rules) => {
+                for received in receiver.requests() {
+                    let refused = |why| panic!("{kind} would be refused: {why}\n{}", received.text());
+                    rules(&received.request(&receiver.url(""))).unwrap_or_else(refused);
+                }
+                receiver.count()
+            }
+            Self::Mail(receiver) => {
+                for mail in receiver.mails() {
+                    assert!(mail.text().contains("\r\nSubject: "), "{}", mail.text());
+                }
+                receiver.mails().len()
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_is_understood_by_its_service() {
+    let server = Server::start().await;
+    let api = server.api();
+    let known = api.get("/channel-kinds").await;
+    let known: Vec<_> =
+        known.as_array().unwrap().iter().map(|kind| kind["kind"].as_str().unwrap().to_owned()).collect();
+    let mut tried: Vec<_> = KINDS.iter().map(|kind| kind.kind).collect();
+    tried.sort_unstable();
+    assert_eq!(tried, known, "each kind has one line in KINDS");
+
+    let mut far = BTreeMap::new();
+    for kind in KINDS {
+        let (end, address) = Far::start(&kind.service).await;
+        let channel = json!({ "name": kind.kind, "kind": kind.kind, "config": (kind.config)(&address) });
+        let id = api.post("/channels", channel).await["id"].as_str().unwrap().to_owned();
+        let test = api.post(&format!("/channels/{id}/test"), json!({})).await;
+        assert_eq!(test["ok"], true, "{}: {test}", kind.kind);
+        far.insert(id, (kind.kind, end));
+    }
+
+    let types = api.get("/event-types").await;
+    let types: Vec<_> = types.as_array().unwrap().iter().filter(|one| one["layer"] != "job").collect();
+    let on: serde_json::Map<_, _> = types
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap().to_owned(), json!({ "enabled": true, "notify_user": "none" })))
+        .collect();
+    let all: Vec<_> = far.keys().collect();
+    api.put("/settings/notifications", json!({ "global_channels": all, "events": on })).await;
+    let assigned: Vec<_> = far.keys().map(|id| (id.as_str(), "always")).collect();
+    api.job("nightly", &assigned).await;
+
+    for one in &types {
+        api.post("/events", json!({ "type": one["id"], "data": one["sample"] })).await;
+    }
+    for outcome in ["success", "partial", "failure"] {
+        let run =
+            json!({ "outcome": outcome, "source": "Production DB", "duration_ms": 4_200, "error": "out of <disk>" });
+        api.post("/jobs/nightly/runs", run).await;
+    }
+    let huge = ["Long wörds ".repeat(4_000), "x".repeat(60_000), "&<*_\n".repeat(4_000)];
+    for text in HOSTILE.iter().copied().chain(huge.iter().map(String::as_str)) {
+        // A required text is one that says something.
+        let data = json!({ "component": format!("c{text}"), "error": format!("e{text}") });
+        api.post("/events", json!({ "type": "system_error", "data": data })).await;
+    }
+
+    let metrics = api.settled().await;
+    assert_eq!((metrics.of("delivered"), metrics.of("dead")), (metrics.accepted, 0), "{metrics:?}");
+    let deliveries = api.all("/deliveries?state=delivered&test=false").await;
+    assert_eq!(deliveries.len() as u64, metrics.accepted);
+    for (id, (kind, end)) in &far {
+        let told = deliveries.iter().filter(|delivery| delivery["channel_id"] == id.as_str()).count();
+        assert!(told >= types.len() / 2 + HOSTILE.len(), "{kind} was told {told} times");
+        assert_eq!(end.check(kind), told + 1, "{kind}: every delivery and the test of the channel");
+    }
+}
