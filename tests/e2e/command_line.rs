@@ -71,6 +71,49 @@ async fn channels_are_listed_shown_and_tested() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_shows_what_would_be_sent() {
+    let (server, receiver) = (Server::start().await, Receiver::start().await);
+    let cli = server.cli();
+    let webhook = json!({ "url": receiver.url("/"), "content_type": "text/plain", "body_template": "{{title}}!" });
+    let channel = json!({ "name": "ops", "kind": "webhook", "config": webhook });
+    let id = server.api().post("/channels", channel).await["id"].as_str().unwrap().to_owned();
+
+    // A channel, also for a type that only runs have; nobody has to be told of it.
+    let shown = cli.run(&["channels", "preview", "ops", "backup_success"]).done();
+    assert_eq!(shown.out.lines().count(), 1, "{shown:?}");
+    assert!(shown.out.starts_with("Backup Successful: ") && shown.out.trim_end().ends_with('!'), "{shown:?}");
+    let shown = cli.json(&["channels", "preview", &id, "system_error"]);
+    assert_eq!((&shown["kind"], &shown["event_type"]), (&json!("webhook"), &json!("system_error")));
+    assert_eq!(shown["content_type"], "text/plain");
+    assert_eq!(shown["payload"].as_str().unwrap().matches('!').count(), 1);
+
+    // A kind, with no server anywhere.
+    let alone = server.cli().with_url("http://127.0.0.1:1").with_token("wrong");
+    let shown = alone.run(&["channels", "preview", "webhook", "system_error"]).done();
+    let body: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+    assert_eq!(body["event_type"], "system_error");
+    assert!(shown.out.starts_with("{\n  \"title\": "), "{shown:?}");
+    let mail = alone.json(&["channels", "preview", "email", "system_error"]);
+    assert_eq!((&mail["kind"], &mail["content_type"]), (&json!("email"), &json!("message/rfc822")));
+
+    // What there is not.
+    let none = cli.run(&["channels", "preview", "pigeon", "system_error"]);
+    assert_eq!(none.code, Some(1));
+    assert!(none.err.contains("\"pigeon\"") && none.err.contains("ops") && none.err.contains("webhook"), "{none:?}");
+    for channel in ["ops", "webhook"] {
+        let none = cli.run(&["channels", "preview", channel, "no_such"]);
+        assert_eq!(none.code, Some(1));
+        assert!(none.err.contains("\"no_such\"") && none.err.contains("system_error"), "{none:?}");
+    }
+    let none = alone.run(&["channels", "preview", "pigeon", "system_error"]);
+    assert_eq!(none.code, Some(1));
+    assert!(none.err.contains("webhook") && none.err.contains("does not answer"), "{none:?}");
+
+    assert_eq!(receiver.count(), 0, "a preview sends nothing");
+    assert_eq!(server.api().all("/deliveries").await.len(), 0, "a preview stores nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_say_who_is_at_fault() {
     let server = Server::start().await;
     let check = |cli: &fanfare_tests::Cli, arguments: &[&str], code: i32, says: &str| {

@@ -214,8 +214,21 @@ pub(crate) enum ChannelsCommand {
         /// Its name or id
         channel: String,
     },
+    /// Show exactly what would be sent of an event type's sample, without sending it
+    Preview(PreviewArgs),
     /// List the kinds of channel
     Kinds,
+}
+
+/// `fanfare channels preview`
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// A kind, which needs no server; or the name or id of a channel
+    #[arg(value_name = "KIND")]
+    pub(crate) channel: String,
+    /// The event type, such as system_error
+    #[arg(value_name = "EVENT_TYPE")]
+    pub(crate) event_type: String,
 }
 
 /// `fanfare channel-kinds`

@@ -15,7 +15,7 @@ use std::{path::Path, process::ExitCode};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use tokio::runtime::{Builder, Runtime};
 
-use args::{Cli, Command, ServeFlags};
+use args::{ChannelsCommand, Cli, Command, ServeFlags};
 use client::Client;
 use commands::Session;
 use config::Loaded;
@@ -86,6 +86,11 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         // The look-up of a name may still be under way, and has had its time.
         runtime.shutdown_background();
         return code;
+    }
+    if let Command::Channels(ChannelsCommand::Preview(args)) = &command
+        && fanfare::registry().get(&args.channel).is_ok()
+    {
+        return commands::preview_kind(args, &settings?, &Screen::stdout(), common.json).map(|()| DONE);
     }
     let session = Session { client: Client::new(&settings?)?, screen: Screen::stdout(), json: common.json };
     runtime.block_on(commands::run(command, &session)).map(|()| DONE)

@@ -26,6 +26,11 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// What would go out, as the ledger and a preview show it; the same input gives the same text.
     /// Holds no secret: address and headers are not part of it.
     fn payload(&self, notification: &Notification, attempt: &AttemptInfo<'_>) -> Result<String, SendError>;
+
+    /// The media type of the payload, where it has one.
+    fn content_type(&self, _notification: &Notification, _attempt: &AttemptInfo<'_>) -> Option<String> {
+        None
+    }
 }
 
 /// What one attempt may use and a channel must not own.

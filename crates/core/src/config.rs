@@ -11,7 +11,8 @@ use crate::{Channel, Fault, escape_pointer};
 /// The configuration of one kind of channel.
 ///
 /// The struct is the parser, the form (its doc comments are the help texts), the defaults and, through
-/// [`crate::Secret`] and [`crate::SecretUrl`], the redaction.
+/// [`crate::Secret`] and [`crate::SecretUrl`], the redaction. One example on it, `#[schemars(example = sample())]`, is
+/// what previews are made with: the least that works, with nothing real in it.
 pub trait ChannelConfig: Serialize + DeserializeOwned + JsonSchema {
     /// The kind's name in documents, such as `webhook`.
     const KIND: &'static str;
@@ -79,6 +80,11 @@ impl Kind {
     /// The JSON Schema of the configuration, from which forms are made.
     pub fn config_schema(&self) -> Value {
         (self.schema)()
+    }
+
+    /// A harmless configuration that can be built, for previews: the first of the `examples` of the schema.
+    pub fn sample(&self) -> Option<Value> {
+        self.config_schema().pointer("/examples/0").cloned()
     }
 
     /// The channel of this configuration.

@@ -45,6 +45,12 @@ impl<T: HttpChannel> Channel for Http<T> {
         let request = self.0.request(notification, info)?;
         Ok(String::from_utf8_lossy(request.body()).into_owned())
     }
+
+    fn content_type(&self, notification: &Notification, info: &AttemptInfo<'_>) -> Option<String> {
+        let request = self.0.request(notification, info).ok()?;
+        let content_type = request.headers().get(header::CONTENT_TYPE)?;
+        Some(String::from_utf8_lossy(content_type.as_bytes()).into_owned())
+    }
 }
 
 /// What a status means for a sender, as most services and the Standard Webhooks specification have it:

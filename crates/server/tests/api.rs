@@ -93,7 +93,15 @@ async fn channels(api: &Api, receiver: &Receiver, other: &Receiver) -> (String, 
     assert_eq!(test["ok"], false);
     assert!(test["detail"].as_str().unwrap().starts_with("500 Internal Server Error"), "{test}");
 
+    let shown = api.get(&format!("{location}/preview?event_type=user_login")).await.expect(200);
+    assert_eq!(shown["content_type"], "application/json");
+    let body: Value = serde_json::from_str(shown["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(body["event_type"], "user_login", "{body}");
+    api.get(&format!("{location}/preview?event_type=no_such")).await.expect(404);
+    api.get(&format!("{location}/preview")).await.expect(422);
+
     for nobody in [filled("/api/v1/channels/{id}"), "/api/v1/channels/first".into()] {
+        api.get(&format!("{nobody}/preview?event_type=user_login")).await.expect(404);
         api.get(&nobody).await.expect(404);
         api.patch(&nobody, json!({})).await.expect(404);
         api.delete(&nobody).await.expect(404);

@@ -103,6 +103,10 @@ impl Channel for Email {
     }
 
     /// The source of the message, with its two parts as they read.
+    fn content_type(&self, _: &Notification, _: &AttemptInfo<'_>) -> Option<String> {
+        Some("message/rfc822".into())
+    }
+
     fn payload(&self, notification: &Notification, info: &AttemptInfo<'_>) -> Result<String, SendError> {
         let to = self.recipients(info.recipients)?;
         Ok(Message::new(notification, info, &self.from, &to).readable())

@@ -13,6 +13,7 @@ use crate::{
 /// Configuration of an e-mail channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct EmailConfig {
     /// The mail server: its name or address alone, such as `smtp.mail.example`.
     pub host: String,
@@ -60,6 +61,14 @@ impl Security {
             Self::Tls => 465,
         }
     }
+}
+
+fn sample() -> serde_json::Value {
+    serde_json::json!({
+        "host": "smtp.mail.example",
+        "from": "Fanfare <fanfare@mail.example>",
+        "to": ["ops@mail.example"],
+    })
 }
 
 impl ChannelConfig for EmailConfig {

@@ -12,6 +12,7 @@ use crate::{Webhook, channel::JSON, signature, template::Template};
 /// Configuration of a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct WebhookConfig {
     /// The address that requests go to. It is treated as confidential, because many services put a key into it.
     pub url: SecretUrl,
@@ -73,6 +74,10 @@ impl From<Method> for http::Method {
             Method::Head => Self::HEAD,
         }
     }
+}
+
+fn sample() -> serde_json::Value {
+    serde_json::json!({"url": "https://receiver.example/hooks/fanfare"})
 }
 
 fn json() -> String {

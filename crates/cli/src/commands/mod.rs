@@ -9,10 +9,12 @@ mod events;
 mod explain;
 mod jobs;
 mod pairs;
+mod preview;
 mod run;
 mod send;
 mod session;
 
+pub(crate) use preview::of_kind as preview_kind;
 pub(crate) use run::{Link, run as run_command};
 pub(crate) use session::Session;
 
@@ -30,6 +32,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Channels(ChannelsCommand::List) => channels::list(session).await,
         Command::Channels(ChannelsCommand::Show { channel }) => channels::show(&channel, session).await,
         Command::Channels(ChannelsCommand::Test { channel }) => channels::test(&channel, session).await,
+        Command::Channels(ChannelsCommand::Preview(args)) => preview::of_channel(&args, session).await,
         Command::Channels(ChannelsCommand::Kinds) | Command::ChannelKinds(KindsCommand::List) => {
             channels::kinds(session).await
         }

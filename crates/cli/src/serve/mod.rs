@@ -161,7 +161,7 @@ fn builder(settings: &Settings, database: &Database, key: &str) -> Result<Fanfar
 }
 
 /// Every TOML file of the directory, in the order of their names.
-fn event_types(dir: Option<&Path>) -> Result<Vec<(PathBuf, String)>, Failure> {
+pub(crate) fn event_types(dir: Option<&Path>) -> Result<Vec<(PathBuf, String)>, Failure> {
     let Some(dir) = dir else { return Ok(Vec::new()) };
     let unreadable = |path: &Path, error: &io::Error| unreadable("FANFARE_EVENT_TYPES_DIR", path, error);
     let entries = fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);

@@ -1,7 +1,8 @@
 //! Channels and their kinds.
 
 use fanfare::{
-    ChannelPatch as EnginePatch, ChannelView, LaneSettings as EngineLane, NewChannel, TestResult as EngineTest, core,
+    ChannelPatch as EnginePatch, ChannelView, LaneSettings as EngineLane, NewChannel, Preview,
+    TestResult as EngineTest, core,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,35 @@ pub(crate) struct DeleteQuery {
     /// Takes the channel out of all settings and jobs that use it.
     #[serde(default)]
     pub(crate) force: bool,
+}
+
+/// What a preview is made of.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PreviewQuery {
+    /// The event type whose sample is told.
+    #[param(example = "system_error")]
+    pub(crate) event_type: String,
+}
+
+/// What a channel would send.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChannelPreview {
+    /// The channel's kind.
+    kind: String,
+    /// The event type whose sample it tells.
+    event_type: String,
+    /// The media type of the payload, where the channel says one.
+    content_type: Option<String>,
+    /// What would go out.
+    payload: String,
+}
+
+impl From<Preview> for ChannelPreview {
+    fn from(Preview { kind, event_type, content_type, payload }: Preview) -> Self {
+        Self { kind, event_type, content_type, payload }
+    }
 }
 
 /// How the test of a channel went.

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use crate::{
     app::AppState,
     auth::{Allowed, ToAdminister, ToRead},
-    dto::channel::{Channel, ChannelChange, ChannelInput, ChannelKind, ChannelTest, DeleteQuery},
+    dto::channel::{
+        Channel, ChannelChange, ChannelInput, ChannelKind, ChannelPreview, ChannelTest, DeleteQuery, PreviewQuery,
+    },
     etag::{ETag, IfMatch},
     extract::{Id, Json, NoQuery, Query, Strict, shape},
     problem::{BadBody, BadQuery, Conflicting, Denied, Missing, Problem, Stale},
@@ -23,6 +25,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list, create))
         .routes(routes!(show, update, delete))
         .routes(routes!(test))
+        .routes(routes!(preview))
 }
 
 /// List the kinds of channel, with the schema of their configuration.
@@ -146,6 +149,21 @@ async fn test(
     _: NoQuery,
 ) -> Result<Reply<ChannelTest>, Problem> {
     Ok(Reply::ok(app.engine.test_channel(id).await?.into()))
+}
+
+/// Show what a channel would send of an event type's sample. Nothing is stored or sent.
+#[utoipa::path(
+    get, path = "/api/v1/channels/{id}/preview", tag = "channels", security(("token" = ["read"])),
+    operation_id = "preview_channel", params(("id" = Uuid, Path, description = "The channel"), PreviewQuery),
+    responses((status = 200, body = ChannelPreview), Denied, BadQuery, Missing, Conflicting)
+)]
+async fn preview(
+    State(app): State<AppState>,
+    _: Allowed<ToRead>,
+    Id(id): Id<ChannelId>,
+    Query(query): Query<PreviewQuery>,
+) -> Result<Reply<ChannelPreview>, Problem> {
+    Ok(Reply::ok(app.engine.preview(id, &query.event_type)?.into()))
 }
 
 fn no_channel() -> Problem {
