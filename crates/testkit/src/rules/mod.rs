@@ -7,8 +7,8 @@ pub mod gotify;
 pub mod ntfy;
 mod schema;
 pub mod slack;
-pub mod telegram;
 pub mod teams;
+pub mod telegram;
 pub mod webhook;
 
 pub use schema::{conforms, schema};
