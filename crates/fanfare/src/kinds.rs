@@ -13,4 +13,5 @@ pub fn registry() -> Registry {
         .with(Kind::of::<fanfare_telegram::TelegramConfig>())
         .with(Kind::of::<fanfare_gotify::GotifyConfig>())
         .with(Kind::of::<fanfare_ntfy::NtfyConfig>())
+        .with(Kind::of::<fanfare_twilio::TwilioConfig>())
 }

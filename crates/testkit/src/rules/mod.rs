@@ -9,6 +9,7 @@ mod schema;
 pub mod slack;
 pub mod teams;
 pub mod telegram;
+pub mod twilio;
 pub mod webhook;
 
 pub use schema::{conforms, schema};
