@@ -92,7 +92,11 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     {
         return commands::preview_kind(args, &settings?, &Screen::stdout(), common.json).map(|()| DONE);
     }
-    let session = Session { client: Client::new(&settings?)?, screen: Screen::stdout(), json: common.json };
+    let client = Client::new(&settings?).map_err(|failure| match &command {
+        Command::Channels(ChannelsCommand::Preview(args)) => commands::no_kind(args, failure),
+        _ => failure,
+    })?;
+    let session = Session { client, screen: Screen::stdout(), json: common.json };
     runtime.block_on(commands::run(command, &session)).map(|()| DONE)
 }
 

@@ -14,7 +14,7 @@ mod run;
 mod send;
 mod session;
 
-pub(crate) use preview::of_kind as preview_kind;
+pub(crate) use preview::{no_kind, of_kind as preview_kind};
 pub(crate) use run::{Link, run as run_command};
 pub(crate) use session::Session;
 

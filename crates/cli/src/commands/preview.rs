@@ -59,16 +59,21 @@ fn failure(error: &PreviewError) -> Failure {
     }
 }
 
+/// Why something that is no kind cannot be previewed as a channel either.
+pub(crate) fn no_kind(args: &PreviewArgs, failure: Failure) -> Failure {
+    let kinds = registry().kinds().map(|kind| kind.kind).collect::<Vec<_>>().join(", ");
+    let both = |words: String| format!("{:?} is no kind ({kinds}), and as a channel: {words}", args.channel);
+    match failure {
+        Failure::WrongUse(words) => Failure::WrongUse(both(words)),
+        Failure::Failed(words) => Failure::Failed(both(words)),
+        Failure::Unreachable(words) => Failure::Unreachable(both(words)),
+        failure => failure,
+    }
+}
+
 /// What a channel of the server would send.
 pub(super) async fn of_channel(args: &PreviewArgs, session: &Session) -> Result<(), Failure> {
-    let kinds = || registry().kinds().map(|kind| kind.kind).collect::<Vec<_>>().join(", ");
-    let id = session.channel(&args.channel).await.map_err(|failure| match failure {
-        Failure::Failed(words) => Failure::Failed(format!("{words}. Nor is it a kind: {}", kinds())),
-        Failure::Unreachable(words) => {
-            Failure::Unreachable(format!("{:?} is no kind ({}), and as a channel: {words}", args.channel, kinds()))
-        }
-        failure => failure,
-    })?;
+    let id = session.channel(&args.channel).await.map_err(|failure| no_kind(args, failure))?;
     let types: Vec<EventType> = session.client.get(&["event-types"], &[]).await?.read()?;
     if !types.iter().any(|known| known.id == args.event_type) {
         let known = types.iter().map(|known| known.id.as_str()).collect::<Vec<_>>().join(", ");
