@@ -14,6 +14,51 @@ const KINDS: &[Kind] = &[
         || Answer::status(204),
         rules::webhook::check,
     ),
+    Kind::http(
+        "discord",
+        |at| json!({ "webhook_url": format!("{at}/api/webhooks/123456789012345678/T0K3N") }),
+        || Answer::status(200).body("{}"),
+        rules::discord::check,
+    ),
+    Kind::http(
+        "slack",
+        |at| json!({ "webhook_url": format!("{at}/services/T0/B0/T0K3N") }),
+        || Answer::status(200).body("ok"),
+        rules::slack::check,
+    ),
+    Kind::http(
+        "teams",
+        |at| json!({ "webhook_url": format!("{at}/workflows/x/triggers/manual/paths/invoke?sig=T0K3N") }),
+        || Answer::status(202),
+        rules::teams::check,
+    ),
+    Kind::http(
+        "telegram",
+        |at| json!({ "bot_token": "123456789:T0K3N_T0K3N_T0K3N_T0K3N_T0K3N_T0K3N", "chat_id": "-1", "api_url": at }),
+        || Answer::status(200).body(r#"{"ok":true,"result":{"message_id":1}}"#),
+        rules::telegram::check,
+    ),
+    Kind::http(
+        "gotify",
+        |at| json!({ "server_url": at, "app_token": "AT0K3N" }),
+        || Answer::status(200).body(r#"{"id":1}"#),
+        rules::gotify::check,
+    ),
+    Kind::http(
+        "ntfy",
+        |at| json!({ "server_url": at, "topic": "alerts" }),
+        || Answer::status(200).body(r#"{"id":"1"}"#),
+        rules::ntfy::check,
+    ),
+    Kind::http(
+        "twilio",
+        |at| {
+            let sid = "AC00000000000000000000000000000000";
+            json!({ "account_sid": sid, "auth_token": "T0K3N", "from": "+15005550006", "to": "+15005550010", "api_url": at })
+        },
+        || Answer::status(201).body(r#"{"sid":"SM1","status":"queued"}"#),
+        rules::twilio::check,
+    ),
     Kind { kind: "email", config: mail_config, service: Service::Mail },
 ];
 

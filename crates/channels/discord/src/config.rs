@@ -16,6 +16,7 @@ const AVATAR: usize = 2_048;
 /// Configuration of a Discord channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct DiscordConfig {
     /// The address of the webhook: `https://discord.com/api/webhooks/…/…`, with `?thread_id=…` to write into a thread.
     /// It is confidential: whoever has it can write to the channel.
@@ -32,6 +33,11 @@ pub struct DiscordConfig {
     /// An id alone is a role's. Good news call nobody.
     #[serde(default, skip_serializing_if = "Mentions::is_empty")]
     pub mention: Mentions,
+}
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"webhook_url": "https://discord.com/api/webhooks/123456789012345678/sample"})
 }
 
 impl ChannelConfig for DiscordConfig {

@@ -9,6 +9,7 @@ use crate::Gotify;
 /// Configuration of a Gotify application.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct GotifyConfig {
     /// The server, with the path under which it lives: https://gotify.example.
     pub server_url: BaseUrl,
@@ -23,6 +24,11 @@ pub struct GotifyConfig {
 
 fn normal() -> i64 {
     5
+}
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"server_url": "https://gotify.example", "app_token": "Asample"})
 }
 
 impl ChannelConfig for GotifyConfig {

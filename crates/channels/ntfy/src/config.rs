@@ -9,6 +9,7 @@ use crate::Ntfy;
 /// Configuration of an ntfy topic.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct NtfyConfig {
     /// The server: https://ntfy.sh, or your own with the path under which it lives.
     #[serde(default = "ntfy_sh")]
@@ -36,6 +37,11 @@ fn normal() -> i64 {
 
 /// Paths of the server itself, which cannot be topics.
 const RESERVED: &[&str] = &["docs", "static", "file", "app", "metrics", "account", "settings", "signup", "login", "v1"];
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"topic": "sample"})
+}
 
 impl ChannelConfig for NtfyConfig {
     const KIND: &'static str = "ntfy";

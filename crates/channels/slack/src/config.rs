@@ -9,6 +9,7 @@ use crate::{Mentions, Slack};
 /// Configuration of a Slack channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct SlackConfig {
     /// The address of the incoming webhook: `https://hooks.slack.com/services/T…/B…/…`. It is confidential: whoever
     /// has it can write to the channel.
@@ -27,6 +28,11 @@ pub struct SlackConfig {
     /// `everyone`; several separated by spaces. Good news call nobody.
     #[serde(default, skip_serializing_if = "Mentions::is_empty")]
     pub mention: Mentions,
+}
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"webhook_url": "https://hooks.slack.com/services/T0SAMPLE/B0SAMPLE/sample"})
 }
 
 impl ChannelConfig for SlackConfig {

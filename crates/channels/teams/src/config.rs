@@ -9,10 +9,16 @@ use crate::{Teams, address};
 /// Configuration of a channel of Microsoft Teams.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct TeamsConfig {
     /// The address of the workflow ("Send webhook alerts to a channel"), with everything behind its question mark, or of
     /// a connector of the old kind. It is confidential: whoever has it can write to the channel.
     pub webhook_url: SecretUrl,
+}
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"webhook_url": "https://sample.logic.azure.com/workflows/sample/triggers/manual/paths/invoke?sig=sample"})
 }
 
 impl ChannelConfig for TeamsConfig {

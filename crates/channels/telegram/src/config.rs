@@ -12,6 +12,7 @@ const API: &str = "https://api.telegram.org";
 /// Configuration of a Telegram channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct TelegramConfig {
     /// The bot's token, as @BotFather shows it: `123456789:` and 35 letters, digits, `-` or `_`.
     pub bot_token: Secret,
@@ -33,6 +34,11 @@ pub struct TelegramConfig {
 
 fn api() -> String {
     API.into()
+}
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"bot_token": "123456789:sample_sample_sample_sample_sample_", "chat_id": "@sample"})
 }
 
 impl ChannelConfig for TelegramConfig {

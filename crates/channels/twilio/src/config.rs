@@ -12,6 +12,7 @@ use crate::{
 /// Configuration of SMS over Twilio.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = sample())]
 pub struct TwilioConfig {
     /// The Account SID from the console: AC and 32 hexadecimal digits.
     #[schemars(regex(pattern = r"^AC[0-9a-fA-F]{32}$"))]
@@ -37,6 +38,11 @@ const ACCOUNT: &str = "an Account SID is AC and 32 hexadecimal digits; the conso
 const SENDER: &str = "a sender is a number such as +15005550006, a short code, a name of at most 11 letters and digits \
                       with a letter in it, or the SID of a messaging service";
 const NUMBER: &str = "a number looks like +15005550006: with + and the country code, without spaces";
+
+/// What previews are made with.
+fn sample() -> serde_json::Value {
+    serde_json::json!({"account_sid": "AC00000000000000000000000000000000", "auth_token": "sample", "from": "+15005550006", "to": "+15005550010"})
+}
 
 impl ChannelConfig for TwilioConfig {
     const KIND: &'static str = "twilio";
