@@ -113,7 +113,7 @@ mod tests {
                 let shown =
                     preview(kind.kind, event_type.id.as_str()).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
                 assert!(!shown.payload.is_empty() && shown.content_type.is_some(), "{kind:?} {shown:?}");
-                let is_json = shown.content_type.as_deref() == Some("application/json");
+                let is_json = shown.content_type.as_deref().is_some_and(|kind| kind.starts_with("application/json"));
                 assert_eq!(is_json, serde_json::from_str::<Value>(&shown.payload).is_ok(), "{kind:?}");
             }
         }
