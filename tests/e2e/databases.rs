@@ -1,7 +1,10 @@
 //! The same on both databases: everything that a transaction of the writer can carry, in any number of rows.
 
+use std::time::Duration;
+
 use fanfare_testkit::{Answer, Receiver};
-use fanfare_tests::{Api, PATIENCE, Postgres, Server, until};
+use fanfare_tests::{Api, PATIENCE, Postgres, Server, database, rows, until};
+use http::Method;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -80,6 +83,35 @@ async fn carries_it_all(server: &Server) {
     let metrics = settled(api).await;
     assert_eq!((metrics.of("held"), metrics.of("delivered")), (0, events + 6));
     assert_eq!(good.count() as u64, events + 1);
+}
+
+/// The last statement of a transaction fails, after everything else of it has been done: nothing of it stays, the
+/// caller hears of it, and an outcome waits until it can be recorded.
+#[tokio::test]
+async fn a_transaction_that_fails_at_its_end_leaves_nothing() {
+    let (server, ops) = (Server::start().await, Receiver::start().await);
+    let api = server.api();
+    let id = api.webhook("ops", ops.url("/")).await;
+    api.make_global(&[&id]).await;
+    let file = database(&server.data_dir());
+    ops.answer_always(Answer::status(204).delay(Duration::from_millis(300)));
+    api.post("/events", event("under way")).await;
+
+    let broken = "CREATE TRIGGER broken BEFORE UPDATE ON fanfare_counters BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    rows(&file, broken);
+    let refused = api.call(Method::POST, "/events", Some(&event("refused"))).await;
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    ops.wait_for_answered(1, PATIENCE).await;
+    let refused = api.call(Method::POST, "/events", Some(&event("refused, too"))).await;
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    let kept = "SELECT (SELECT COUNT(*) FROM fanfare_events), COUNT(*), SUM(state) FROM fanfare_deliveries";
+    assert_eq!(rows(&file, kept), [["1", "1", "0"]], "one event, and its delivery is pending");
+
+    rows(&file, "DROP TRIGGER broken");
+    ops.answer_always(Answer::status(204));
+    api.post("/events", event("after")).await;
+    let metrics = settled(api).await;
+    assert_eq!((metrics.accepted, metrics.of("delivered"), ops.count()), (2, 2, 2), "each once");
 }
 
 /// The counters once nothing is pending; they add up at every moment.

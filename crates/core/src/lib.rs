@@ -17,6 +17,7 @@ mod http_channel;
 mod hue;
 mod id;
 mod job;
+mod mentions;
 mod network;
 mod notification;
 mod plan;
@@ -40,6 +41,7 @@ pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, status_li
 pub use hue::Hue;
 pub use id::{ChannelId, DeliveryId, EventId, EventTypeId, JobId};
 pub use job::{Assignment, Outcome, RunCondition};
+pub use mentions::Mentions;
 pub use network::{Network, NetworkRules};
 pub use notification::{Color, Field, Notification, Status};
 pub use plan::{ChannelInfo, Channels, Facts, Plan, Skip, SkipReason, Target, TargetReason, plan};

@@ -11,7 +11,12 @@ use std::{
 };
 
 use common::{Api, TOKEN};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    sync::oneshot,
+    task::JoinHandle,
+};
 
 struct Served {
     address: SocketAddr,
@@ -104,4 +109,24 @@ async fn who_sends_too_much_can_read_why_not() {
     })
     .await;
     assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
+}
+
+/// The clock is stopped, and so jumps to whatever is waited for next: a minute passes at once.
+#[tokio::test]
+async fn a_head_that_is_never_finished_does_not_keep_its_connection() {
+    let Served { address, stop, served, _api } = serve().await;
+    let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    let mut quiet = tokio::net::TcpStream::connect(address).await.unwrap();
+    let began = tokio::time::Instant::now();
+    tokio::time::pause();
+    for stream in [&mut slow, &mut quiet] {
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.unwrap();
+        assert!(!said.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&said));
+    }
+    assert!((60..90).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    tokio::time::resume();
+    drop(stop);
+    served.await.unwrap().unwrap();
 }

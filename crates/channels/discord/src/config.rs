@@ -1,10 +1,13 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Http, SecretUrl, text};
+use fanfare_core::{ChannelConfig, Fault, Http, Mentions, SecretUrl, text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Discord, Mentions, address, mention::Called};
+use crate::{
+    Discord, address,
+    mention::{self, Called},
+};
 
 /// The name that messages appear under, at most, in UTF-16 code units.
 const USERNAME: usize = 80;
@@ -61,7 +64,7 @@ impl ChannelConfig for DiscordConfig {
             faults.push(Fault::new("/avatar_url", why));
             None
         });
-        let mention = self.mention.called().unwrap_or_else(|why| {
+        let mention = mention::called(&self.mention).unwrap_or_else(|why| {
             faults.push(Fault::new("/mention", why));
             Called::default()
         });

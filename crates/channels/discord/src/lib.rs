@@ -11,4 +11,3 @@ mod message;
 
 pub use channel::Discord;
 pub use config::DiscordConfig;
-pub use mention::Mentions;

@@ -1,67 +1,33 @@
 //! Who is called when something is wrong.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use fanfare_core::Mentions;
 
 /// How many may be called: more is a role.
 const MOST: usize = 20;
 /// How many digits an id has: today 17 to 19, and never more than a number of 64 bits.
 const DIGITS: std::ops::RangeInclusive<usize> = 17..=20;
 
-/// Whom the configuration names: one text, with spaces or commas between them, or a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "these are roles (<@&ID>) and users (<@ID>): a text or a list of texts")]
-pub enum Mentions {
-    /// One, or several with spaces or commas between.
-    Text(String),
-    /// Several.
-    List(Vec<String>),
-}
-
-impl Default for Mentions {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-impl Mentions {
-    /// Whether nobody is named.
-    pub fn is_empty(&self) -> bool {
-        self.names().next().is_none()
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let texts = match self {
-            Self::Text(text) => std::slice::from_ref(text),
-            Self::List(list) => list,
-        };
-        texts.iter().flat_map(|text| text.split([' ', ',', '\t', '\n'])).filter(|name| !name.is_empty())
-    }
-
-    /// Those who are named, each once.
-    pub(crate) fn called(&self) -> Result<Called, String> {
-        let mut called = Called::default();
-        for name in self.names() {
-            let (list, id) = match read(name) {
-                Some(Mention::Role(id)) => (&mut called.roles, id),
-                Some(Mention::User(id)) => (&mut called.users, id),
-                None => {
-                    return Err(format!(
-                        "{name:?} calls nobody: give <@&ID> for a role and <@ID> for a user, as Discord answers when \
-                         you write \\@name in a channel; an id alone is a role's"
-                    ));
-                }
-            };
-            if !list.iter().any(|known| known == id) {
-                list.push(id.into());
+/// Those who are named, each once.
+pub(crate) fn called(mentions: &Mentions) -> Result<Called, String> {
+    let mut called = Called::default();
+    for name in mentions.names() {
+        let (list, id) = match read(name) {
+            Some(Mention::Role(id)) => (&mut called.roles, id),
+            Some(Mention::User(id)) => (&mut called.users, id),
+            None => {
+                return Err(format!(
+                    "{name:?} calls nobody: give <@&ID> for a role and <@ID> for a user, as Discord answers when \
+                     you write \\@name in a channel; an id alone is a role's"
+                ));
             }
+        };
+        if !list.iter().any(|known| known == id) {
+            list.push(id.into());
         }
-        match called.roles.len() + called.users.len() {
-            0..=MOST => Ok(called),
-            _ => Err(format!("at most {MOST} can be called: make a role of them and give its id")),
-        }
+    }
+    match called.roles.len() + called.users.len() {
+        0..=MOST => Ok(called),
+        _ => Err(format!("at most {MOST} can be called: make a role of them and give its id")),
     }
 }
 
@@ -103,18 +69,6 @@ fn read(name: &str) -> Option<Mention<'_>> {
     (is_id && id.parse::<u64>().is_ok()).then_some(mention)
 }
 
-impl JsonSchema for Mentions {
-    fn schema_name() -> Cow<'static, str> {
-        "Mentions".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,15 +85,15 @@ mod tests {
         "<@&123456789012345678> <@1234567890123456789>"
     )]
     fn those_who_are_called(#[case] text: &str, #[case] written: &str) {
-        assert_eq!(Mentions::Text(text.into()).called().unwrap().written(), written);
+        assert_eq!(called(&Mentions::Text(text.into())).unwrap().written(), written);
         let list = Mentions::List(text.split(' ').map(Into::into).collect());
-        assert_eq!(list.called().unwrap().written(), written);
+        assert_eq!(called(&list).unwrap().written(), written);
         assert_eq!(list.is_empty(), text.is_empty());
     }
 
     #[test]
     fn roles_and_users_are_kept_apart() {
-        let called = Mentions::List(vec![format!("<@{A}>"), format!("<@&{B}>"), format!("<@&{A}>")]).called().unwrap();
+        let called = called(&Mentions::List(vec![format!("<@{A}>"), format!("<@&{B}>"), format!("<@&{A}>")])).unwrap();
         assert_eq!((called.roles, called.users), (vec![B.into(), A.into()], vec![A.into()]));
     }
 
@@ -153,12 +107,12 @@ mod tests {
     #[case("<@&123456789012345678")]
     #[case("123456789012345678x")]
     fn what_calls_nobody_is_refused(#[case] text: &str) {
-        assert!(Mentions::Text(text.into()).called().unwrap_err().contains("calls nobody"), "{text}");
+        assert!(called(&Mentions::Text(text.into())).unwrap_err().contains("calls nobody"), "{text}");
     }
 
     #[test]
     fn a_crowd_is_a_role() {
         let ids = (0..21).map(|i| format!("<@1234567890123456{i:02}>")).collect();
-        assert!(Mentions::List(ids).called().unwrap_err().contains("at most 20"));
+        assert!(called(&Mentions::List(ids)).unwrap_err().contains("at most 20"));
     }
 }

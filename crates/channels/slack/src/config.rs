@@ -1,10 +1,10 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Http, SecretUrl};
+use fanfare_core::{ChannelConfig, Fault, Http, Mentions, SecretUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Mentions, Slack};
+use crate::{Slack, mention};
 
 /// Configuration of a Slack channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ impl ChannelConfig for SlackConfig {
         faults.extend(channel.as_deref().and_then(check_channel));
         faults.extend(username.as_deref().and_then(check_username));
         faults.extend(icon_emoji.as_deref().and_then(check_emoji));
-        let mention = self.mention.written().unwrap_or_else(|why| {
+        let mention = mention::written(&self.mention).unwrap_or_else(|why| {
             faults.push(Fault::new("/mention", why));
             String::new()
         });

@@ -10,4 +10,3 @@ mod message;
 
 pub use channel::Slack;
 pub use config::SlackConfig;
-pub use mention::Mentions;

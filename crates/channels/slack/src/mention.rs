@@ -1,61 +1,27 @@
 //! Who is called when something is wrong.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use fanfare_core::Mentions;
 
 /// How many may be called: more is a user group.
 const MOST: usize = 20;
 /// How long an id may be; today's have at most 11 characters.
 const ID: usize = 32;
 
-/// Whom the configuration names: one text, with spaces or commas between them, or a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "these are ids of users (U…) or groups (S…), or `here`: a text or a list of texts")]
-pub enum Mentions {
-    /// One, or several with spaces or commas between.
-    Text(String),
-    /// Several.
-    List(Vec<String>),
-}
-
-impl Default for Mentions {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-impl Mentions {
-    /// Whether nobody is named.
-    pub fn is_empty(&self) -> bool {
-        self.names().next().is_none()
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let texts = match self {
-            Self::Text(text) => std::slice::from_ref(text),
-            Self::List(list) => list,
-        };
-        texts.iter().flat_map(|text| text.split([' ', ',', '\t', '\n'])).filter(|name| !name.is_empty())
-    }
-
-    /// The names in Slack's form, each once, with spaces between.
-    pub(crate) fn written(&self) -> Result<String, String> {
-        let mut all: Vec<String> = Vec::new();
-        for name in self.names() {
-            let mention = mention(name).ok_or_else(|| {
-                let ways = "a user's id (U… or W…), a user group's id (S…), here, channel or everyone";
-                format!("{name:?} calls nobody: give {ways}; ids stand in the profile under \"Copy member ID\"")
-            })?;
-            if !all.contains(&mention) {
-                all.push(mention);
-            }
+/// The names in Slack's form, each once, with spaces between.
+pub(crate) fn written(mentions: &Mentions) -> Result<String, String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in mentions.names() {
+        let mention = mention(name).ok_or_else(|| {
+            let ways = "a user's id (U… or W…), a user group's id (S…), here, channel or everyone";
+            format!("{name:?} calls nobody: give {ways}; ids stand in the profile under \"Copy member ID\"")
+        })?;
+        if !all.contains(&mention) {
+            all.push(mention);
         }
-        match all.len() {
-            0..=MOST => Ok(all.join(" ")),
-            _ => Err(format!("at most {MOST} can be called: make a user group of them and give its id (S…)")),
-        }
+    }
+    match all.len() {
+        0..=MOST => Ok(all.join(" ")),
+        _ => Err(format!("at most {MOST} can be called: make a user group of them and give its id (S…)")),
     }
 }
 
@@ -72,18 +38,6 @@ fn mention(name: &str) -> Option<String> {
     }
 }
 
-impl JsonSchema for Mentions {
-    fn schema_name() -> Cow<'static, str> {
-        "Mentions".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,9 +49,9 @@ mod tests {
     #[case("<@U1X> @U1X <!subteam^S2Y>", "<@U1X> <!subteam^S2Y>")]
     #[case("here @channel <!everyone>", "<!here> <!channel> <!everyone>")]
     fn names_in_slacks_form(#[case] text: &str, #[case] written: &str) {
-        assert_eq!(Mentions::Text(text.into()).written().as_deref(), Ok(written));
+        assert_eq!(super::written(&Mentions::Text(text.into())).as_deref(), Ok(written));
         let list = text.split(' ').map(Into::into).collect();
-        assert_eq!(Mentions::List(list).written().as_deref(), Ok(written));
+        assert_eq!(super::written(&Mentions::List(list)).as_deref(), Ok(written));
     }
 
     #[rstest::rstest]
@@ -109,6 +63,6 @@ mod tests {
     #[case("C012AB3CD")]
     #[case("#general")]
     fn what_calls_nobody_is_refused(#[case] text: &str) {
-        assert!(Mentions::Text(text.into()).written().unwrap_err().contains("calls nobody"), "{text}");
+        assert!(super::written(&Mentions::Text(text.into())).unwrap_err().contains("calls nobody"), "{text}");
     }
 }
