@@ -11,7 +11,7 @@ use crate::Gotify;
 #[serde(deny_unknown_fields)]
 #[schemars(example = sample())]
 pub struct GotifyConfig {
-    /// The server, with the path under which it lives: https://gotify.example.
+    /// The server, with the path under which it lives: `https://gotify.example`.
     pub server_url: BaseUrl,
     /// The token of an application (it begins with A), from the server's page under Apps. A client's token is refused.
     pub app_token: Secret,

@@ -11,7 +11,7 @@ use crate::Ntfy;
 #[serde(deny_unknown_fields)]
 #[schemars(example = sample())]
 pub struct NtfyConfig {
-    /// The server: https://ntfy.sh, or your own with the path under which it lives.
+    /// The server: `https://ntfy.sh`, or your own with the path under which it lives.
     #[serde(default = "ntfy_sh")]
     pub server_url: BaseUrl,
     /// The topic that phones subscribe to: letters, digits, - and _, at most 64. Without access control, everybody who
