@@ -2,7 +2,6 @@
 
 use std::{fs, io, thread};
 
-use rustix::process::{getpid, getsid};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::{SignalsInfo, exfiltrator::WithOrigin},
@@ -48,13 +47,13 @@ pub(super) fn catch() -> io::Result<UnboundedReceiver<Signal>> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let wanted = PASSED.into_iter().filter(|signal| !is_ignored(*signal, &status)).chain([SIGCHLD]);
     let signals = SignalsInfo::<WithOrigin>::new(wanted)?;
+    let leads = leads_its_session(&status);
     let (sender, receiver) = unbounded_channel();
-    thread::Builder::new().name("signals".into()).spawn(move || forward(signals, &sender))?;
+    thread::Builder::new().name("signals".into()).spawn(move || forward(signals, leads, &sender))?;
     Ok(receiver)
 }
 
-fn forward(mut signals: SignalsInfo<WithOrigin>, sender: &UnboundedSender<Signal>) {
-    let leads = getsid(None).is_ok_and(|session| session == getpid());
+fn forward(mut signals: SignalsInfo<WithOrigin>, leads: bool, sender: &UnboundedSender<Signal>) {
     for origin in signals.forever() {
         if sender.send(Signal::of(origin.signal, origin.cause, leads)).is_err() {
             break;
@@ -64,14 +63,33 @@ fn forward(mut signals: SignalsInfo<WithOrigin>, sender: &UnboundedSender<Signal
 
 /// Whether a process ignores a signal, as Linux tells it in `/proc/PID/status`.
 fn is_ignored(signal: i32, status: &str) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let mask = value("SigIgn:", status).and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
     u32::try_from(signal - 1).ok().and_then(|bit| mask.checked_shr(bit)).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Whether a process leads its session. Not asked of `getsid`, which answers 0 where the leader is outside of our
+/// container: no number of a process, and one that bindings do not expect.
+fn leads_its_session(status: &str) -> bool {
+    value("NSsid:", status).is_some_and(|session| value("NSpid:", status) == Some(session))
+}
+
+fn value<'a>(name: &str, status: &'a str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_leader_of_a_session_is_recognised_in_containers_too() {
+        assert!(leads_its_session("Pid:\t4711\nNSpid:\t4711\nNSsid:\t4711\n"));
+        assert!(!leads_its_session("Pid:\t4712\nNSpid:\t4712\nNSsid:\t4711\n"));
+        assert!(leads_its_session("NSpid:\t4711\t1\nNSsid:\t4711\t1\n"));
+        // As in `docker exec`: the leader is outside.
+        assert!(!leads_its_session("NSpid:\t7\nNSsid:\t0\n"));
+        assert!(!leads_its_session(""));
+    }
 
     #[test]
     fn ignored_signals_are_recognised() {
