@@ -70,13 +70,16 @@ fn tail(notification: &Notification, info: &AttemptInfo<'_>) -> Html {
         };
         html.text("\n");
     }
-    let time = notification.time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    html.tag("<i>").text(&time);
+    // Most notifications have a field that says when; those need no second word about it.
+    let time = notification.time_field().map(|_| notification.time.to_zoned(TimeZone::UTC));
+    let time = time.map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     let event_type = quiet(&text::line(info.event_type.as_str()));
-    if !text::is_blank(&event_type) {
-        html.text(" · ").text(&text::shorten(&event_type, EVENT_TYPE, text::utf16));
+    let event_type = Some(event_type).filter(|name| !text::is_blank(name));
+    let event_type = event_type.map(|name| text::shorten(&name, EVENT_TYPE, text::utf16).into_owned());
+    let small: Vec<String> = time.into_iter().chain(event_type).collect();
+    if !small.is_empty() {
+        html.tag("<i>").text(&small.join(" · ")).tag("</i>");
     }
-    html.tag("</i>");
     html
 }
 
