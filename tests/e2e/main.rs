@@ -8,6 +8,7 @@ mod crash;
 mod databases;
 mod kinds;
 mod mail;
+mod mail_elsewhere;
 mod notify_user;
 mod notify_user_refused;
 mod pg_dump;

@@ -10,5 +10,6 @@ pub mod smtp;
 mod stub;
 mod wire;
 
+pub use certificate::Certificate;
 pub use receiver::{Answer, Received, Receiver};
 pub use stub::{Stub, Vars, nowhere};

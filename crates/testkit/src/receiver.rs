@@ -233,7 +233,8 @@ impl Receiver {
     /// Starts one that speaks TLS, with a fresh certificate for these names and addresses. Also returns the
     /// authority that issued it, in PEM form.
     pub async fn start_tls(names: &[&str]) -> (Self, String) {
-        let Certificate { acceptor, authority } = Certificate::new(names);
+        let certificate = Certificate::new(names);
+        let (acceptor, authority) = (certificate.acceptor(), certificate.authority);
         (Self::bind(Some(acceptor)).await, authority)
     }
 

@@ -81,10 +81,8 @@ impl Builder {
     pub async fn start(self) -> SmtpReceiver {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let certificate = (self.tls != Tls::None).then(|| Certificate::new(&names));
-        let (acceptor, authority) = match certificate {
-            Some(Certificate { acceptor, authority }) => (Some(acceptor), Some(authority)),
-            None => (None, None),
-        };
+        let acceptor = certificate.as_ref().map(Certificate::acceptor);
+        let authority = certificate.map(|certificate| certificate.authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::new(self.offer));
