@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{Condition, ExprTrait},
 };
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
     counters::Counts,
     entity::idempotency,
     rows::{MOST_ROWS, pieces},
-    script::Script,
+    sqlite::Transaction,
     tables::{self, clean},
 };
 
@@ -130,6 +130,15 @@ impl Commit {
         self.outcomes[state_after(attempted.next) as usize].push(attempted);
     }
 
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.deliveries.is_empty()
+            && self.attempts.is_empty()
+            && self.keys.is_empty()
+            && self.last_runs.is_empty()
+            && self.outcomes.iter().all(Vec::is_empty)
+    }
+
     /// How the counters change by what is inserted.
     fn births(&self) -> Counts {
         let mut counts = Counts::default();
@@ -140,57 +149,78 @@ impl Commit {
         counts
     }
 
-    fn script(self, backend: DbBackend, owner: i64) -> Result<Script, StoreError> {
-        let births = self.births();
-        let mut events = pieces(self.events);
-        let mut deliveries = pieces(self.deliveries);
-        let mut attempts = pieces(self.attempts);
-        let mut keys = pieces(self.keys.into_values().collect());
-        let mut last_runs = pieces(self.last_runs.into_iter().collect());
-        let mut outcomes = self.outcomes.map(pieces);
-        let mut script = Script::default();
-        let mut births = (births != Counts::default()).then_some(births);
-        loop {
-            let mut round = Vec::new();
-            if let Some(rows) = events.next() {
-                let rows = rows.into_iter().map(tables::event);
-                round.push(tables::EVENT.insert(backend, "fanfare_events", rows, ""));
+    /// Writes it all over the connection of this thread, row by row.
+    fn run_here(self, tx: &Transaction<'_>, owner: i64) -> Result<(), StoreError> {
+        let mut counts = self.births();
+        tx.each(&tables::EVENT.insert_one("fanfare_events", ""), self.events.into_iter().map(tables::event))?;
+        let deliveries = self.deliveries.into_iter().map(tables::delivery);
+        tx.each(&tables::DELIVERY.insert_one("fanfare_deliveries", ""), deliveries)?;
+        tx.each(&tables::ATTEMPT.insert_one("fanfare_attempts", ""), self.attempts.into_iter().map(tables::attempt))?;
+        let keys = self.keys.into_values().map(|(key, created_at)| tables::key(key, created_at));
+        tx.each(&tables::KEY.insert_one("fanfare_idempotency", REPLACE_KEY), keys)?;
+        let last_runs = self.last_runs.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
+        tx.each("UPDATE fanfare_jobs SET last_run = ?2 WHERE id = ?1", last_runs.into_iter())?;
+        for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
+            if !outcomes.is_empty() {
+                let changed = tx.each(&record_one(state, owner), outcomes.into_iter().map(tables::outcome))?;
+                counts = counts.and_moved(DeliveryState::Pending, state, changed);
             }
-            if let Some(rows) = deliveries.next() {
-                let rows = rows.into_iter().map(tables::delivery);
-                round.push(tables::DELIVERY.insert(backend, "fanfare_deliveries", rows, ""));
-            }
-            if let Some(rows) = attempts.next() {
-                let rows = rows.into_iter().map(tables::attempt);
-                round.push(tables::ATTEMPT.insert(backend, "fanfare_attempts", rows, ""));
-            }
-            if let Some(rows) = keys.next() {
-                let rows = rows.into_iter().map(|(key, created_at)| tables::key(key, created_at));
-                round.push(tables::KEY.insert(backend, "fanfare_idempotency", rows, REPLACE_KEY));
-            }
-            if let Some(rows) = last_runs.next() {
-                let rows = rows.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
-                round.push(tables::LAST_RUN.with(backend, rows.into_iter(), SET_LAST_RUN));
-            }
-            for (state, outcomes) in DeliveryState::ALL.into_iter().zip(&mut outcomes) {
-                if let Some(rows) = outcomes.next() {
-                    let rows = rows.into_iter().map(tables::outcome);
-                    record(&mut round, backend, owner, state, rows, &mut births);
-                }
-            }
-            round.extend(births.take().map(|births| births.add(backend)));
-            if round.is_empty() {
-                return Ok(script);
-            }
-            script.round(round);
         }
+        if counts != Counts::default() {
+            let (sql, values) = counts.text_and_values(DbBackend::Sqlite);
+            tx.each(&sql, std::iter::once(values))?;
+        }
+        Ok(())
+    }
+
+    /// The statements that write it all, each for many rows.
+    fn statements(self, owner: i64) -> Result<Vec<Statement>, StoreError> {
+        let mut statements = Vec::new();
+        let births = self.births();
+        for rows in pieces(self.events) {
+            statements.push(tables::EVENT.insert("fanfare_events", rows.into_iter().map(tables::event), ""));
+        }
+        for rows in pieces(self.deliveries) {
+            statements.push(tables::DELIVERY.insert("fanfare_deliveries", rows.into_iter().map(tables::delivery), ""));
+        }
+        for rows in pieces(self.attempts) {
+            statements.push(tables::ATTEMPT.insert("fanfare_attempts", rows.into_iter().map(tables::attempt), ""));
+        }
+        for rows in pieces(self.keys.into_values().collect()) {
+            let rows = rows.into_iter().map(|(key, created_at)| tables::key(key, created_at));
+            statements.push(tables::KEY.insert("fanfare_idempotency", rows, REPLACE_KEY));
+        }
+        for rows in pieces(self.last_runs.into_iter().collect()) {
+            let rows = rows.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
+            statements.push(tables::LAST_RUN.with(rows.into_iter(), SET_LAST_RUN));
+        }
+        for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
+            statements.extend(pieces(outcomes).map(|rows| record(owner, state, rows.into_iter().map(tables::outcome))));
+        }
+        if births != Counts::default() {
+            statements.push(births.add(DbBackend::Postgres));
+        }
+        Ok(statements)
     }
 }
 
 impl Store {
     /// Writes all of it in one transaction, or nothing. Everything is on disk afterwards.
+    ///
+    /// On SQLite this does not yield: it holds the calling thread until the disk has answered.
     pub async fn write(&self, commit: Commit) -> Result<(), StoreError> {
-        commit.script(self.backend(), self.owner)?.run(&self.writer).await
+        if commit.is_empty() {
+            return Ok(());
+        }
+        if let Some(direct) = &self.direct {
+            return direct.transaction(|tx| commit.run_here(tx, self.owner));
+        }
+        let statements = commit.statements(self.owner)?;
+        let tx = self.writer.begin().await?;
+        for statement in statements {
+            tx.execute_raw(statement).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Which of these keys were used since `since` (milliseconds since 1970).
@@ -245,41 +275,46 @@ fn state_after(next: Next) -> DeliveryState {
     }
 }
 
-/// Adds one UPDATE for many outcomes, and moves the counters by as many as it changes. On SQLite, births are counted
-/// by the same statement.
-fn record(
-    round: &mut Vec<Statement>,
-    backend: DbBackend,
-    owner: i64,
-    state: DeliveryState,
-    rows: impl ExactSizeIterator<Item = [Value; 9]>,
-    births: &mut Option<Counts>,
-) {
-    let delivered_at = if state == DeliveryState::Delivered { "v.at + v.duration_ms" } else { "NULL" };
-    let held_at = if state == DeliveryState::Held { "v.at + v.duration_ms" } else { "NULL" };
-    let or = if backend == DbBackend::Sqlite { " OR ROLLBACK" } else { "" };
-    let number = state.number();
-    let update = format!(
-        "UPDATE{or} fanfare_deliveries SET state = {number}, attempts = attempts + v.counts, due_at = v.due_at, \
-         owner = NULL, held_at = {held_at}, delivered_at = {delivered_at}, last_attempt_at = v.at, \
-         last_duration_ms = v.duration_ms, last_status = v.status, last_outcome = v.outcome, last_detail = v.detail, \
-         possibly_duplicate = fanfare_deliveries.possibly_duplicate OR v.possibly_duplicate \
-         FROM v WHERE fanfare_deliveries.id = v.id AND fanfare_deliveries.state = 0 \
-         AND fanfare_deliveries.owner = {owner}"
+/// What the UPDATE of an outcome sets, each value being called what `value` says; and which delivery may change: the one
+/// that this start owns and that is still pending.
+fn recorded(state: DeliveryState, owner: i64, value: impl Fn(&'static str) -> String) -> (String, String) {
+    let [id, counts, due_at, at, duration_ms, status, outcome, detail, possibly_duplicate] =
+        tables::OUTCOME.0.map(|(name, _)| value(name));
+    let ended_if = |is: DeliveryState| if state == is { format!("{at} + {duration_ms}") } else { "NULL".into() };
+    let set = format!(
+        "UPDATE fanfare_deliveries SET state = {}, attempts = attempts + {counts}, due_at = {due_at}, \
+         owner = NULL, held_at = {}, delivered_at = {}, last_attempt_at = {at}, \
+         last_duration_ms = {duration_ms}, last_status = {status}, last_outcome = {outcome}, last_detail = {detail}, \
+         possibly_duplicate = fanfare_deliveries.possibly_duplicate OR {possibly_duplicate}",
+        state.number(),
+        ended_if(DeliveryState::Held),
+        ended_if(DeliveryState::Delivered),
     );
-    match (backend, state) {
-        (_, DeliveryState::Pending) => round.push(tables::OUTCOME.with(backend, rows, &update)),
-        (DbBackend::Sqlite, _) => {
-            round.push(tables::OUTCOME.with(backend, rows, &update));
-            round.push(births.take().unwrap_or_default().add_and_move(state));
-        }
-        _ => {
-            let rest = format!(
-                ", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) \
-                 UPDATE fanfare_counters SET value = value + CASE state WHEN 0 THEN -n.moved ELSE n.moved END \
-                 FROM n WHERE state IN (0, {number})"
-            );
-            round.push(tables::OUTCOME.with(backend, rows, &rest));
-        }
+    let which = format!(
+        "WHERE fanfare_deliveries.id = {id} AND fanfare_deliveries.state = 0 AND fanfare_deliveries.owner = {owner}"
+    );
+    (set, which)
+}
+
+/// The UPDATE for one outcome, for SQLite.
+fn record_one(state: DeliveryState, owner: i64) -> String {
+    let place = |name| tables::OUTCOME.0.iter().position(|(column, _)| *column == name).unwrap_or_default() + 1;
+    let (set, which) = recorded(state, owner, |name| format!("?{}", place(name)));
+    format!("{set} {which}")
+}
+
+/// The UPDATE for many outcomes, for PostgreSQL; it moves the counters by as many as it changes.
+fn record(owner: i64, state: DeliveryState, rows: impl ExactSizeIterator<Item = [Value; 9]>) -> Statement {
+    let (set, which) = recorded(state, owner, |name| format!("v.{name}"));
+    let update = format!("{set} FROM v {which}");
+    if state == DeliveryState::Pending {
+        return tables::OUTCOME.with(rows, &update);
     }
+    let number = state.number();
+    let rest = format!(
+        ", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) \
+         UPDATE fanfare_counters SET value = value + CASE state WHEN 0 THEN -n.moved ELSE n.moved END \
+         FROM n WHERE state IN (0, {number})"
+    );
+    tables::OUTCOME.with(rows, &rest)
 }

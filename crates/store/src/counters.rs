@@ -26,31 +26,31 @@ impl Counts {
         counts
     }
 
+    /// The same, moved besides.
+    pub(crate) fn and_moved(mut self, from: DeliveryState, to: DeliveryState, count: u64) -> Self {
+        let moved = Self::moved(from, to, count);
+        self.states.iter_mut().zip(moved.states).for_each(|(state, by)| *state += by);
+        self
+    }
+
     /// The statement that adds them.
     pub(crate) fn add(self, backend: DbBackend) -> Statement {
-        self.statement(backend, |_| "")
-    }
-
-    /// The same for SQLite, and besides as many go from pending to `to` as the statement before changed.
-    pub(crate) fn add_and_move(self, to: DeliveryState) -> Statement {
-        self.statement(DbBackend::Sqlite, |state| match state {
-            _ if state == DeliveryState::Pending.number() => " - changes()",
-            _ if state == to.number() => " + changes()",
-            _ => "",
-        })
-    }
-
-    /// The text does not depend on the numbers, so that it stays prepared.
-    fn statement(self, backend: DbBackend, besides: impl Fn(i16) -> &'static str) -> Statement {
-        let states = DeliveryState::ALL.map(|state| (state.number(), self.states[state as usize]));
-        let counters = [(ACCEPTED, self.accepted)].into_iter().chain(states).enumerate();
-        let (cases, values): (String, Vec<Value>) = counters
-            .map(|(place, (state, by))| {
-                let mark = if backend == DbBackend::Postgres { format!("${}::bigint", place + 1) } else { "?".into() };
-                (format!(" WHEN {state} THEN {mark}{}", besides(state)), Value::from(by))
-            })
-            .unzip();
-        let sql = format!("UPDATE fanfare_counters SET value = value + CASE state{cases} ELSE 0 END");
+        let (sql, values) = self.text_and_values(backend);
         Statement::from_sql_and_values(backend, sql, values)
+    }
+
+    /// The statement that adds them, in two parts. The text does not depend on the numbers, so that it stays prepared.
+    pub(crate) fn text_and_values(self, backend: DbBackend) -> (String, [Value; DeliveryState::ALL.len() + 1]) {
+        let mut values = [0; DeliveryState::ALL.len() + 1];
+        values[0] = self.accepted;
+        values[1..].copy_from_slice(&self.states);
+        let states = std::iter::once(ACCEPTED).chain(DeliveryState::ALL.map(DeliveryState::number));
+        let case = |(place, state)| match backend {
+            DbBackend::Postgres => format!(" WHEN {state} THEN ${}::bigint", place + 1),
+            _ => format!(" WHEN {state} THEN ?"),
+        };
+        let cases: String = states.enumerate().map(case).collect();
+        let sql = format!("UPDATE fanfare_counters SET value = value + CASE state{cases} ELSE 0 END");
+        (sql, values.map(Value::from))
     }
 }

@@ -10,6 +10,12 @@ pub enum StoreError {
     /// The database refused or is gone.
     #[error("the database failed: {0}")]
     Database(#[from] DbErr),
+    /// SQLite refused what the writer asked.
+    #[error("the database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The connection has been ended.
+    #[error("the database is closed")]
+    Closed,
     /// Another row has this name already.
     #[error("the name {0:?} is taken")]
     NameTaken(String),

@@ -11,7 +11,7 @@ mod migration;
 mod open;
 mod queue;
 mod rows;
-mod script;
+mod sqlite;
 mod state;
 mod tables;
 

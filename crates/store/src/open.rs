@@ -1,6 +1,9 @@
 //! Opening the database: connections, migrations, and whose deliveries are whose.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use sea_orm::{
@@ -14,6 +17,7 @@ use crate::{
     Keyring, KeyringError, StoreError,
     entity::{meta, node},
     migration::Migrator,
+    sqlite::Direct,
 };
 
 /// Where the database is, and what secrets in it are encrypted with.
@@ -34,11 +38,14 @@ impl StoreOptions {
 
 /// The database. Cheap to clone.
 ///
-/// On SQLite there is one connection that writes and several that read; a write waits for the one before.
+/// On SQLite there is one connection for what is accepted and recorded, one for all other changes, and several that
+/// read; a write waits for the one before.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
+    /// On SQLite, where what is accepted and recorded is written.
+    pub(crate) direct: Option<Direct>,
     pub(crate) keyring: Keyring,
     /// This start of this node, which owns the deliveries it has in memory.
     pub(crate) owner: i64,
@@ -52,6 +59,9 @@ const STATEMENTS: usize = 96;
 /// of every index; merged less often than SQLite's 1,000, each of them is written once instead of many times.
 const CHECKPOINT_PAGES: &str = "4000";
 
+/// How long SQLite waits for another connection to end its transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
 impl Store {
     /// Connects, brings the tables up to date and registers this start of the node.
     ///
@@ -61,7 +71,9 @@ impl Store {
         let (writer, reader) = connect(&options.url).await?;
         Migrator::up(&writer, None).await?;
         check_key(&writer, &options.keyring).await?;
-        let mut store = Self { writer, reader, keyring: options.keyring.clone(), owner: 0 };
+        let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), BUSY, CHECKPOINT_PAGES));
+        let mut store =
+            Self { writer, reader, direct: direct.transpose()?, keyring: options.keyring.clone(), owner: 0 };
         store.owner = store.register(now).await?;
         Ok(store)
     }
@@ -73,6 +85,9 @@ impl Store {
 
     /// Ends all connections; on SQLite the write-ahead log is merged into the file.
     pub async fn close(self) -> Result<(), StoreError> {
+        if let Some(direct) = &self.direct {
+            direct.close();
+        }
         self.reader.close().await?;
         Ok(self.writer.close().await?)
     }
@@ -99,8 +114,8 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
         options.sqlx_logging(false).test_before_acquire(false).acquire_timeout(Duration::from_secs(10));
         options
     };
-    if let Some(file) = url.strip_prefix("sqlite:") {
-        let file = file.trim_start_matches("//").to_owned();
+    if let Some(file) = file_of(url) {
+        let file = file.to_owned();
         make_private(&file)?;
         let sqlite = move |connections| {
             let file = file.clone();
@@ -112,7 +127,7 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(Duration::from_secs(5))
+                    .busy_timeout(BUSY)
                     .foreign_keys(true)
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                     // What SQLite sets aside while it works on a statement would be a file made and removed.
@@ -134,6 +149,11 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
     } else {
         Err(StoreError::Url)
     }
+}
+
+/// The file that an address of SQLite names.
+fn file_of(url: &str) -> Option<&str> {
+    Some(url.strip_prefix("sqlite:")?.trim_start_matches("//"))
 }
 
 /// Makes the file before SQLite does, for the owner alone; SQLite gives the files beside it the same mode.

@@ -1,15 +1,12 @@
-//! Statements over many rows, as text: the writer's own.
-//!
-//! Rows come as a table of values. On SQLite the table is filled up with empty rows to a power of two, so that few
-//! different statements do for every number of rows, and all of them stay prepared.
+//! Statements over rows, as text: the writer's own. On PostgreSQL rows come as a table of values; on SQLite a
+//! statement is for one row.
 
 use sea_orm::{DbBackend, Statement, Value};
 
 /// Rows in one statement at the most. More rows would save little and make every prepared statement larger.
 pub(crate) const MOST_ROWS: usize = 64;
 
-/// A table of values: its columns in their order, each with the type that PostgreSQL is told. The first is never
-/// null in a row that is meant.
+/// A row of values: its columns in their order, each with the type that PostgreSQL is told.
 #[derive(Debug)]
 pub(crate) struct Columns<const N: usize>(pub(crate) [(&'static str, &'static str); N]);
 
@@ -19,50 +16,32 @@ impl<const N: usize> Columns<N> {
         self.0.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 
-    /// One INSERT of many rows; `ending` is what follows, such as what to do about a row that is there already.
+    /// The INSERT of one row, for SQLite; `ending` is what follows, such as what to do about a row that is there
+    /// already.
+    pub(crate) fn insert_one(&self, table: &str, ending: &str) -> String {
+        format!("INSERT INTO {table} ({}) VALUES ({}){ending}", self.names(), ["?"; N].join(", "))
+    }
+
+    /// One INSERT of many rows, for PostgreSQL.
     pub(crate) fn insert(
         &self,
-        backend: DbBackend,
         table: &str,
         rows: impl ExactSizeIterator<Item = [Value; N]>,
         ending: &str,
     ) -> Statement {
-        // Whatever fails ends the whole transaction; SQLite need not remember how to undo one statement alone.
-        let or = if backend == DbBackend::Sqlite { " OR ROLLBACK" } else { "" };
-        let (names, marks) = (self.names(), self.marks(backend, rows.len()));
-        let sql = format!(
-            "INSERT{or} INTO {table} ({names}) SELECT * FROM (VALUES {marks}) AS v WHERE column1 IS NOT NULL{ending}"
-        );
-        self.statement(backend, sql, rows)
+        let sql = format!("INSERT INTO {table} ({}) VALUES {}{ending}", self.names(), self.marks(rows.len()));
+        statement(sql, rows)
     }
 
-    /// A statement that begins with these rows as the table `v`.
-    pub(crate) fn with(
-        &self,
-        backend: DbBackend,
-        rows: impl ExactSizeIterator<Item = [Value; N]>,
-        rest: &str,
-    ) -> Statement {
-        let (names, marks) = (self.names(), self.marks(backend, rows.len()));
-        self.statement(backend, format!("WITH v ({names}) AS (VALUES {marks}) {rest}"), rows)
-    }
-
-    fn statement(&self, backend: DbBackend, sql: String, rows: impl ExactSizeIterator<Item = [Value; N]>) -> Statement {
-        let all = filled(backend, rows.len()) * N;
-        let mut values = Vec::with_capacity(all);
-        rows.for_each(|row| values.extend(row));
-        values.resize(all, Value::Int(None));
-        Statement::from_sql_and_values(backend, sql, values)
+    /// A statement for PostgreSQL that begins with these rows as the table `v`.
+    pub(crate) fn with(&self, rows: impl ExactSizeIterator<Item = [Value; N]>, rest: &str) -> Statement {
+        let sql = format!("WITH v ({}) AS (VALUES {}) {rest}", self.names(), self.marks(rows.len()));
+        statement(sql, rows)
     }
 
     /// Placeholders for so many rows. Where PostgreSQL cannot guess their types, it is told.
-    fn marks(&self, backend: DbBackend, rows: usize) -> String {
+    fn marks(&self, rows: usize) -> String {
         use std::fmt::Write as _;
-        let rows = filled(backend, rows);
-        if backend != DbBackend::Postgres {
-            let row = format!("({})", ["?"; N].join(", "));
-            return vec![row; rows].join(", ");
-        }
         let mut marks = String::with_capacity(rows * N * 12);
         for row in 0..rows {
             marks.push_str(if row == 0 { "(" } else { ", (" });
@@ -77,12 +56,10 @@ impl<const N: usize> Columns<N> {
     }
 }
 
-/// Of how many rows the statement is.
-fn filled(backend: DbBackend, rows: usize) -> usize {
-    match backend {
-        DbBackend::Sqlite => rows.next_power_of_two(),
-        _ => rows,
-    }
+fn statement<const N: usize>(sql: String, rows: impl ExactSizeIterator<Item = [Value; N]>) -> Statement {
+    let mut values = Vec::with_capacity(rows.len() * N);
+    rows.for_each(|row| values.extend(row));
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }
 
 /// Cuts a list into pieces that one statement can take.
@@ -113,25 +90,23 @@ mod tests {
     }
 
     #[test]
-    fn few_statements_do_for_every_number_of_rows() {
-        let text = |count| PAIR.insert(DbBackend::Sqlite, "t", rows(count), "").sql;
+    fn sqlite_is_given_one_row_at_a_time() {
+        assert_eq!(PAIR.insert_one("t", ""), "INSERT INTO t (id, name) VALUES (?, ?)");
         assert_eq!(
-            text(2),
-            "INSERT OR ROLLBACK INTO t (id, name) SELECT * FROM (VALUES (?, ?), (?, ?)) AS v WHERE column1 IS NOT NULL"
+            PAIR.insert_one("t", " ON CONFLICT DO NOTHING"),
+            "INSERT INTO t (id, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
         );
-        assert_eq!(text(3), text(4));
-        let three = PAIR.insert(DbBackend::Sqlite, "t", rows(3), "");
-        assert_eq!(three.values.map(|values| values.0.len()), Some(8), "a value for every placeholder");
     }
 
     #[test]
     fn postgresql_is_told_the_types() {
-        let statement = PAIR.with(DbBackend::Postgres, rows(3), "SELECT * FROM v");
+        let statement = PAIR.with(rows(3), "SELECT * FROM v");
         assert_eq!(
             statement.sql,
             "WITH v (id, name) AS (VALUES ($1::uuid, $2::text), ($3::uuid, $4::text), ($5::uuid, $6::text)) \
              SELECT * FROM v"
         );
         assert_eq!(statement.values.map(|values| values.0.len()), Some(6));
+        assert_eq!(PAIR.insert("t", rows(1), "").sql, "INSERT INTO t (id, name) VALUES ($1::uuid, $2::text)");
     }
 }
