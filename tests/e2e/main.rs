@@ -11,6 +11,7 @@ mod mail;
 mod mail_elsewhere;
 mod notify_user;
 mod notify_user_refused;
+mod outbound;
 mod pg_dump;
 mod process;
 mod routing;

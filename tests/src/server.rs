@@ -76,6 +76,11 @@ impl Server {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a variable away for the next start.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
     /// Starts the process on the same data directory; does not wait until it is ready.
     ///
     /// # Panics

@@ -109,6 +109,28 @@ pub(crate) enum Command {
     /// What was sent to whom, and how that went
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Which networks the server may reach besides public addresses
+    #[command(subcommand)]
+    Outbound(OutboundCommand),
+}
+
+/// `fanfare outbound`
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboundCommand {
+    /// List the networks
+    Show,
+    /// Let the server reach these networks too
+    Allow {
+        /// Networks such as 192.168.1.0/24, or single addresses
+        #[arg(value_name = "CIDR", required = true)]
+        networks: Vec<String>,
+    },
+    /// Let it reach these networks no more
+    Forbid {
+        /// Networks as the list shows them
+        #[arg(value_name = "CIDR", required = true)]
+        networks: Vec<String>,
+    },
 }
 
 /// An event on the command line.

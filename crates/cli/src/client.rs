@@ -76,6 +76,11 @@ impl Client {
         self.exchange(Method::POST, path, &[], body).await
     }
 
+    /// Replaces a document at `/api/v1/…`.
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
+        self.exchange(Method::PUT, path, &[], Some(body)).await
+    }
+
     async fn exchange(
         &self,
         method: Method,

@@ -17,6 +17,14 @@ pub struct Network {
 pub trait NetworkRules: fmt::Debug + Send + Sync {
     /// The rules of this moment.
     fn current(&self) -> Network;
+
+    /// Whether the operator has fixed what may be reached, so that the settings cannot change it.
+    fn is_locked(&self) -> bool {
+        true
+    }
+
+    /// Follows this policy from now on, unless what may be reached is locked.
+    fn follow(&self, _policy: AddressPolicy) {}
 }
 
 /// Rules that stay.

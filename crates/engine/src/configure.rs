@@ -206,7 +206,7 @@ impl Engine {
         self.job(id.into()).await?.ok_or(ConfigureError::NotFound("job"))
     }
 
-    async fn change(&self, change: Change) -> Result<(), ConfigureError> {
+    pub(crate) async fn change(&self, change: Change) -> Result<(), ConfigureError> {
         let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
         let (answer, done) = oneshot::channel();
         self.inner.writer.send(Write::Change(change, answer)).map_err(|_| stopping())?;

@@ -7,6 +7,7 @@ mod engine;
 mod intake;
 mod lane;
 mod ledger;
+mod outbound;
 mod preview;
 mod send;
 mod snapshot;

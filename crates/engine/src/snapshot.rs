@@ -5,20 +5,35 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use fanfare_core::{Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, NotificationSettings, Registry};
+use fanfare_core::{
+    AddressPolicy, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, NotificationSettings, Registry,
+};
 use fanfare_store::{ChannelRow, JobRow, Store, StoreError};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::LaneSettings;
 
 /// The name of the settings document.
 pub(crate) const NOTIFICATIONS: &str = "notifications";
 
+/// The name of the document that lists what outbound connections may reach.
+pub(crate) const OUTBOUND: &str = "outbound";
+
 /// Everything that intake and lanes need to know of the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) settings: NotificationSettings,
+    /// What outbound connections may reach by the settings; `None` where nobody has said so.
+    pub(crate) outbound: Option<Vec<IpNet>>,
     pub(crate) channels: ChannelTable,
     pub(crate) jobs: Vec<JobRow>,
+}
+
+/// What outbound connections may reach, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OutboundDocument {
+    pub(crate) allow_networks: Vec<IpNet>,
 }
 
 /// The channels, in the order in which they were made.
@@ -65,7 +80,16 @@ impl Snapshot {
             channels.by_id.insert(entry.info.id, entry.clone());
             channels.list.push(entry);
         }
-        Ok(Self { settings, channels, jobs: store.jobs().await? })
+        let outbound = store.document(OUTBOUND).await?.map(|OutboundDocument { allow_networks }| allow_networks);
+        Ok(Self { settings, outbound, channels, jobs: store.jobs().await? })
+    }
+
+    /// What outbound connections may reach by the settings.
+    pub(crate) fn addresses(&self) -> AddressPolicy {
+        match &self.outbound {
+            Some(networks) => AddressPolicy::new(networks.iter().copied()),
+            None => AddressPolicy::home_and_office(),
+        }
     }
 
     /// The job of this id or name.

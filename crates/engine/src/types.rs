@@ -292,6 +292,15 @@ pub struct JobSpec {
     pub wording: Option<Value>,
 }
 
+/// Which networks outbound connections may reach besides public addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundSettings {
+    /// The networks.
+    pub allow_networks: Vec<IpNet>,
+    /// Whether the operator has fixed them, so that the settings cannot change them.
+    pub locked: bool,
+}
+
 /// Why a change of the configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {

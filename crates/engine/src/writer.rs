@@ -27,7 +27,7 @@ use crate::{
     birth::{Birth, document},
     lane::{CAPACITY, Lane, LaneHealth, ToLane},
     send::{Done, Leased, Outside},
-    snapshot::{Current, NOTIFICATIONS, Snapshot},
+    snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot},
 };
 
 /// Requests in one transaction at the most.
@@ -82,6 +82,7 @@ pub(crate) enum Change {
     PutJob(JobRow),
     DeleteJob(Uuid),
     PutSettings(serde_json::Value),
+    PutOutbound(serde_json::Value),
 }
 
 /// The health of every lane, for those who ask.
@@ -351,6 +352,10 @@ impl Writer {
                 self.store.put_document(NOTIFICATIONS, document, now).await?;
                 self.reload().await?;
             }
+            Change::PutOutbound(document) => {
+                self.store.put_document(OUTBOUND, document, now).await?;
+                self.reload().await?;
+            }
         }
         Ok(())
     }
@@ -358,6 +363,7 @@ impl Writer {
     /// Swaps the snapshot and makes the lanes those of its channels.
     async fn reload(&mut self) -> Result<(), StoreError> {
         let snapshot = Snapshot::load(&self.store, &self.registry, &self.current.get()).await?;
+        self.outside.network.follow(snapshot.addresses());
         self.lanes.retain(|id, _| snapshot.channels.entry(*id).is_some());
         for entry in snapshot.channels.iter() {
             self.lanes.entry(entry.info.id).or_insert_with(|| {

@@ -20,7 +20,7 @@ pub struct Fanfare {
     keyring: Keyring,
     event_types: Vec<(String, String)>,
     registry: Registry,
-    addresses: AddressPolicy,
+    addresses: Option<AddressPolicy>,
     extra_ca_pem: Option<Vec<u8>>,
     variables: Arc<dyn Variables>,
     users: Arc<dyn UserDirectory>,
@@ -59,7 +59,7 @@ impl Fanfare {
             keyring: Keyring::parse(secret_key)?,
             event_types: Vec::new(),
             registry: registry(),
-            addresses: AddressPolicy::home_and_office(),
+            addresses: None,
             extra_ca_pem: None,
             variables: Arc::new(Environment::default()),
             users: Arc::new(NoUsers),
@@ -82,11 +82,12 @@ impl Fanfare {
         self
     }
 
-    /// Which networks outbound connections may reach besides public addresses. The default is the private ranges
-    /// of a home or office, without this machine itself.
+    /// Fixes which networks outbound connections may reach besides public addresses. Otherwise the settings say so
+    /// ([`Engine::replace_outbound`]); until they do, it is the private ranges of a home or office, without this
+    /// machine itself.
     #[must_use]
     pub fn addresses(mut self, addresses: AddressPolicy) -> Self {
-        self.addresses = addresses;
+        self.addresses = Some(addresses);
         self
     }
 
@@ -134,9 +135,11 @@ impl Fanfare {
         let added = self.event_types.iter().map(|(file, toml)| (file.as_str(), toml.as_str()));
         let catalog = Catalog::builtin()?.with_types(added)?;
         let tls = tls_config(self.extra_ca_pem.as_deref())?;
-        let guard = Arc::new(Guard::new(self.addresses));
+        let locked = self.addresses.is_some();
+        let guard = Arc::new(Guard::new(self.addresses.unwrap_or_else(AddressPolicy::home_and_office)));
         let transport = Arc::new(HttpTransport::new(guard.clone(), tls, Limits::default())?);
-        let network = Arc::new(Outbound::new(guard, self.extra_ca_pem));
+        let network = Outbound::new(guard, self.extra_ca_pem);
+        let network = Arc::new(if locked { network.locked() } else { network });
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);

@@ -81,6 +81,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::channels::router())
         .merge(routes::event_types::router())
         .merge(routes::settings::router())
+        .merge(routes::outbound::router())
         .merge(routes::jobs::router())
 }
 

@@ -24,6 +24,7 @@ async fn every_operation_answers_as_documented() {
     service(&api).await;
     let (first, second) = channels(&api, &receiver, &other).await;
     settings(&api, &first).await;
+    outbound(&api, &first).await;
     event_types(&api, &receiver).await;
     events(&api, &first).await;
     jobs(&api, &second).await;
@@ -147,6 +148,42 @@ async fn settings(api: &Api, channel: &str) {
     let reset = api.send("PATCH", &event, Some(everything.to_string().into()), &[("if-match", &latest)]).await;
     assert_eq!(reset.expect(200)["channels"], Value::Null);
     api.patch(&format!("{path}/events/nothing_of_the_kind"), json!({})).await.expect(404);
+}
+
+async fn outbound(api: &Api, channel: &str) {
+    let path = "/api/v1/settings/outbound";
+    let shown = api.get(path).await;
+    let etag = shown.etag();
+    let before = shown.expect(200);
+    assert_eq!(before["locked"], false);
+    assert!(before["allow_networks"].as_array().unwrap().contains(&json!("127.0.0.0/8")), "{before}");
+    assert_eq!(api.put(path, before.clone()).await.expect(200), before, "what is shown can be sent back");
+
+    let list = json!({"allow_networks": ["10.1.2.3/8", "192.168.7.9", "fd00::/8", "10.0.0.0/8"]});
+    let replaced = api.send("PUT", path, Some(list.to_string().into()), &[("if-match", &etag)]).await;
+    let newer = replaced.etag();
+    let replaced = replaced.expect(200);
+    assert_eq!(replaced, json!({"allow_networks": ["10.0.0.0/8", "192.168.7.9/32", "fd00::/8"], "locked": false}));
+    assert_eq!(api.get(path).await.etag(), newer);
+    api.send("PUT", path, Some(list.to_string().into()), &[("if-match", &etag)]).await.expect(412);
+
+    // In force at once: the channel's receiver is on loopback, which is not among them now.
+    let test = api.send("POST", &format!("/api/v1/channels/{channel}/test"), None, &[]).await.expect(200);
+    assert_eq!((&test["ok"], &test["blocked_network"]), (&json!(false), &json!("127.0.0.0/8")), "{test}");
+    assert!(test["detail"].as_str().unwrap().contains("127.0.0.0/8"), "{test}");
+
+    let wrong = json!({"allow_networks": ["10.0.0.0/8", "somewhere", "10.0.0.0/40"]});
+    assert_eq!(api.put(path, wrong).await.pointers(422), ["/allow_networks/1", "/allow_networks/2"]);
+    let never = json!({"allow_networks": ["169.254.169.254", "fe80::/10", "fd00:ec2::254/128"]});
+    let pointers = ["/allow_networks/0", "/allow_networks/1", "/allow_networks/2"];
+    assert_eq!(api.put(path, never).await.pointers(422), pointers);
+    assert_eq!(api.put(path, json!({"allow_networks": [], "locked": true})).await.pointers(422), ["/locked"]);
+    assert_eq!(api.put(path, json!({})).await.pointers(422), ["/allow_networks"]);
+    assert_eq!(api.get(path).await.expect(200), replaced, "a refusal changes nothing");
+
+    api.put(path, before).await.expect(200);
+    let test = api.send("POST", &format!("/api/v1/channels/{channel}/test"), None, &[]).await.expect(200);
+    assert_eq!((&test["ok"], test.get("blocked_network")), (&json!(true), None), "{test}");
 }
 
 async fn event_types(api: &Api, receiver: &Receiver) {

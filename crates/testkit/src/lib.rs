@@ -7,9 +7,13 @@ pub mod fixtures;
 mod receiver;
 pub mod rules;
 pub mod smtp;
+mod spellings;
 mod stub;
+mod trap;
 mod wire;
 
 pub use certificate::Certificate;
 pub use receiver::{Answer, Received, Receiver};
+pub use spellings::{Spelled, spellings};
 pub use stub::{Stub, Vars, nowhere};
+pub use trap::Trap;

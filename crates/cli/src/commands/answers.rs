@@ -11,6 +11,13 @@ pub(super) struct List<T> {
     pub(super) next_cursor: Option<String>,
 }
 
+/// Which networks the server may reach besides public addresses.
+#[derive(Debug, Deserialize)]
+pub(super) struct Outbound {
+    pub(super) allow_networks: Vec<String>,
+    pub(super) locked: bool,
+}
+
 /// A kind of channel.
 #[derive(Debug, Deserialize)]
 pub(super) struct Kind {

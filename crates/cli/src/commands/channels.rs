@@ -102,8 +102,8 @@ pub(super) fn blocked(test: &Test) -> Option<String> {
     let network = test.blocked_network.as_ref()?;
     // Whoever sets the variable for this network alone would lose the others.
     Some(format!(
-        "FANFARE_ALLOW_NETWORKS lists the networks that the server may reach; {network} is not among them.\n\
-         Unset, it means 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7."
+        "An administrator allows it with: fanfare outbound allow {network}\n\
+         Where FANFARE_ALLOW_NETWORKS is set for the server, that is the list, and the operator adds it there."
     ))
 }
 
@@ -178,6 +178,6 @@ Delivery
         }));
         let text = tested(&test.unwrap(), &test_screen(None));
         assert!(text.starts_with("failed after 1 ms: the network is not allowed\n"), "{text}");
-        assert!(text.contains("127.0.0.0/8 is not among them"), "{text}");
+        assert!(text.contains("fanfare outbound allow 127.0.0.0/8"), "{text}");
     }
 }

@@ -8,6 +8,7 @@ mod event_types;
 mod events;
 mod explain;
 mod jobs;
+mod outbound;
 mod pairs;
 mod preview;
 mod run;
@@ -19,7 +20,10 @@ pub(crate) use run::{Link, run as run_command};
 pub(crate) use session::Session;
 
 use crate::{
-    args::{ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand, KindsCommand},
+    args::{
+        ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand, KindsCommand,
+        OutboundCommand,
+    },
     failure::Failure,
 };
 
@@ -48,5 +52,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Deliveries(DeliveriesCommand::List(filters)) => deliveries::list(filters, session).await,
         Command::Deliveries(DeliveriesCommand::Show { delivery }) => deliveries::show(&delivery, session).await,
         Command::Deliveries(DeliveriesCommand::Retry(args)) => deliveries::retry(args, session).await,
+        Command::Outbound(OutboundCommand::Show) => outbound::show(session).await,
+        Command::Outbound(OutboundCommand::Allow { networks }) => outbound::allow(&networks, session).await,
+        Command::Outbound(OutboundCommand::Forbid { networks }) => outbound::forbid(&networks, session).await,
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod event_type;
 pub(crate) mod job;
+pub(crate) mod outbound;
 pub(crate) mod plan;
 pub(crate) mod settings;
 pub(crate) mod words;

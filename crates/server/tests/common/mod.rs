@@ -66,8 +66,9 @@ impl Api {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("fanfare.db").display());
         let key = Keyring::generate().to_string();
-        let builder = Fanfare::builder(url, &key).unwrap().addresses(AddressPolicy::with_loopback());
-        let engine = builder.start().await.unwrap();
+        let engine = Fanfare::builder(url, &key).unwrap().start().await.unwrap();
+        // By the settings, as an administrator would: what the builder fixes could not be changed any more.
+        engine.replace_outbound(AddressPolicy::with_loopback().networks().to_vec(), None).await.unwrap();
         let document = serde_json::to_value(fanfare_server::openapi()).unwrap();
         let router = fanfare_server::app(engine.clone(), ServerOptions { admin_token: TOKEN.into() });
         let components = closed(document["components"].clone());
