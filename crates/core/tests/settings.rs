@@ -120,6 +120,18 @@ fn what_a_forced_deletion_left_behind_may_be_saved_again() {
 }
 
 #[test]
+fn an_event_type_that_has_left_the_catalog_hinders_no_other() {
+    let gone = |enabled| ("user_logout".into(), EventSettings { enabled: Some(enabled), ..EventSettings::default() });
+    let mut old = NotificationSettings::default();
+    old.events.extend([gone(true)]);
+    let mut new = old.clone();
+    new.events.insert("system_error".into(), EventSettings { enabled: Some(false), ..EventSettings::default() });
+    check(&old, &new, &[]);
+    new.events.extend([gone(false)]);
+    check(&old, &new, &["/events/user_logout"]);
+}
+
+#[test]
 fn what_does_not_exist_is_pointed_at() {
     let none = NotificationSettings::default();
     check(&none, &settings(&[HOOK, GONE], None), &["/global_channels/1"]);

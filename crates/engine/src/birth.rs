@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{DeliveryId, Event, Notification, Recipients, Target};
-use fanfare_store::{DeliveryRow, DeliveryState, EventRow, NewEvent};
+use fanfare_store::{CHANNEL_DELETED, DeliveryRow, DeliveryState, EventRow, NewEvent};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -73,6 +73,7 @@ impl Birth {
         row.owner = owner;
         row.due_at = (state == DeliveryState::Pending).then_some(row.created_at);
         row.held_at = (state == DeliveryState::Held).then_some(row.created_at);
+        row.last_detail = (state == DeliveryState::Suppressed).then(|| CHANNEL_DELETED.into());
         self.accepted.deliveries[place].state = state;
     }
 }

@@ -97,12 +97,18 @@ impl Engine {
     }
 
     /// Deletes a channel. One that is used is deleted only with `force`, and then everywhere; what waits for it
-    /// is suppressed.
-    pub async fn delete_channel(&self, id: ChannelId, force: bool) -> Result<(), ConfigureError> {
+    /// is suppressed. Nothing is deleted where `expected` says that the channel is not as the caller believes.
+    pub async fn delete_channel(
+        &self,
+        id: ChannelId,
+        force: bool,
+        expected: Option<&(dyn Fn(&ChannelView) -> bool + Sync)>,
+    ) -> Result<(), ConfigureError> {
         let _alone = self.inner.configuring.lock().await;
         let snapshot = self.inner.current.get();
-        if snapshot.channels.entry(id).is_none() {
-            return Err(ConfigureError::NotFound("channel"));
+        let entry = snapshot.channels.entry(id).ok_or(ConfigureError::NotFound("channel"))?;
+        if expected.is_some_and(|is_expected| !is_expected(&self.view(entry))) {
+            return Err(ConfigureError::Changed);
         }
         let uses = snapshot.uses_of(id);
         if !uses.is_empty() && !force {

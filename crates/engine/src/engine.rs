@@ -10,8 +10,8 @@ use std::{
 };
 
 use fanfare_core::{
-    AttemptInfo, Catalog, DeliveryId, EventId, NetworkRules, NoUsers, Recipients, Registry, RetryPolicy, Transport,
-    UserDirectory, Variables,
+    AttemptInfo, Catalog, DeliveryId, EventId, JobId, NetworkRules, NoUsers, Recipients, Registry, RetryPolicy,
+    Transport, UserDirectory, Variables,
 };
 use fanfare_store::{Store, StoreError};
 use fanfare_template::Renderer;
@@ -27,6 +27,7 @@ use crate::{
     UserExplanation,
     birth::{Birth, words_for},
     intake::{Intake, Prepared},
+    janitor,
     send::{Outside, payload},
     snapshot::{Current, Snapshot},
     users,
@@ -151,6 +152,7 @@ impl Engine {
         };
         writer.recover().await?;
         spawn_writer(writer, inbox)?;
+        tokio::spawn(janitor::run(sender.clone()));
         let inner = Inner {
             store: parts.store,
             catalog: parts.catalog,
@@ -187,6 +189,11 @@ impl Engine {
     /// Accepts a run of a job, named by id or name.
     pub async fn report_run(&self, job: &str, run: Run, key: Option<Idempotency>) -> Result<Accepted, AcceptError> {
         self.store_prepared(key, |intake| intake.run(find_job(intake.snapshot, job)?, run)).await
+    }
+
+    /// The job of this id or name.
+    pub fn job_id(&self, job: &str) -> Result<JobId, AcceptError> {
+        find_job(&self.inner.current.get(), job).map(|job| job.id.into())
     }
 
     /// Who would hear of an event, and what they would be told. Nothing is stored or sent.

@@ -42,10 +42,19 @@ pub(crate) enum ToLane {
     Due(i64),
     /// The configuration has changed.
     Changed,
-    /// Forget what waits here and say what is under way.
-    Empty(oneshot::Sender<Vec<Uuid>>),
+    /// Give up what waits here and say what is under way.
+    Empty(oneshot::Sender<Emptied>),
     /// Start nothing more; end when what is under way has ended, and say what was left.
     Stop(oneshot::Sender<Vec<Uuid>>),
+}
+
+/// What was in a lane's memory.
+#[derive(Debug, Default)]
+pub(crate) struct Emptied {
+    /// What is under way, and ends there.
+    pub(crate) under_way: Vec<Uuid>,
+    /// What waited, and waits there no more.
+    pub(crate) left: Vec<Leased>,
 }
 
 /// The writer's end of a lane.
@@ -97,6 +106,12 @@ impl Lane {
         free
     }
 
+    /// Puts back what was taken out with [`ToLane::Empty`].
+    pub(crate) fn put_back(&self, left: Vec<Leased>) {
+        self.load.fetch_add(left.len(), Ordering::AcqRel);
+        let _ = self.tell.send(ToLane::Send(left));
+    }
+
     /// Gives places back that were not used after all.
     pub(crate) fn give_back(&self, places: usize) {
         self.load.fetch_sub(places, Ordering::AcqRel);
@@ -138,9 +153,14 @@ impl LaneTask {
                     }
                 }
                 message = told.recv() => match message {
-                    Some(ToLane::Stop(reply)) => return self.finish(reply).await,
+                    Some(ToLane::Stop(reply)) => {
+                        let left = self.finish().await;
+                        let _ = reply.send(left);
+                        return;
+                    }
                     Some(message) => self.hear(message),
-                    None => return,
+                    // The channel has been deleted. What is under way may still arrive, and is told of.
+                    None => return drop(self.finish().await),
                 },
                 () = tokio::time::sleep(sleep) => {}
             }
@@ -158,9 +178,9 @@ impl LaneTask {
             ToLane::Due(at) => self.due = earlier(self.due, Some(at)),
             ToLane::Empty(reply) => {
                 self.load.fetch_sub(self.queue.len(), Ordering::AcqRel);
-                self.queue.clear();
                 self.paused_until = None;
-                let _ = reply.send(self.under_way.clone());
+                let left = std::mem::take(&mut self.queue).into();
+                let _ = reply.send(Emptied { under_way: self.under_way.clone(), left });
             }
             ToLane::Changed | ToLane::Stop(_) => {}
         }
@@ -213,11 +233,12 @@ impl LaneTask {
         let _ = self.writer.send(Write::Record(done));
     }
 
-    async fn finish(mut self, reply: oneshot::Sender<Vec<Uuid>>) {
+    /// Starts nothing more; says what was left when everything under way has ended.
+    async fn finish(mut self) -> Vec<Uuid> {
         while let Some(done) = self.in_flight.next().await {
             self.done(done);
         }
-        let _ = reply.send(self.queue.iter().map(|leased| leased.id.0).collect());
+        self.queue.iter().map(|leased| leased.id.0).collect()
     }
 
     fn health(&self) -> std::sync::MutexGuard<'_, LaneHealth> {

@@ -136,10 +136,14 @@ impl Engine {
             state => return Err(ConfigureError::Conflict(format!("a delivery that is {state} is not tried again"))),
         }
         // A pending one that cannot be moved is in a lane's memory: its attempt is next, or under way.
-        self.revive(&row).await.map(drop)
+        match self.revive(&row).await? {
+            Some(_) => Ok(()),
+            None => Err(ConfigureError::Conflict("its channel has been deleted".into())),
+        }
     }
 
-    /// Tries all deliveries that the filter names again at once; says how many that were.
+    /// Tries all deliveries that the filter names again at once, but for those whose channel has been deleted; says how
+    /// many that were.
     pub async fn retry_many(&self, filter: DeliveryFilter) -> Result<u64, ConfigureError> {
         let mut page = Page { before: None, limit: 500 };
         let mut retried = 0;
@@ -149,20 +153,21 @@ impl Engine {
             page.before = Some(last.id);
             let again = |row: &&DeliveryRow| matches!(row.state, DeliveryState::Dead | DeliveryState::Pending);
             for row in rows.iter().filter(|row| !row.test).filter(again) {
-                retried += u64::from(self.revive(row).await?);
+                retried += u64::from(self.revive(row).await?.unwrap_or(false));
             }
         }
     }
 
-    async fn revive(&self, row: &DeliveryRow) -> Result<bool, ConfigureError> {
+    /// Says whether it could be moved; `None` where its channel has been deleted.
+    async fn revive(&self, row: &DeliveryRow) -> Result<Option<bool>, ConfigureError> {
         let channel = ChannelId(row.channel_id);
         if self.inner.current.get().channels.entry(channel).is_none() {
-            return Err(ConfigureError::Conflict("its channel has been deleted".into()));
+            return Ok(None);
         }
         let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
         let (answer, done) = oneshot::channel();
         self.inner.writer.send(Write::Retry(row.id, channel, answer)).map_err(|_| stopping())?;
-        Ok(done.await.map_err(|_| stopping())??)
+        Ok(Some(done.await.map_err(|_| stopping())??))
     }
 
     /// What goes out for a delivery with the channel's present configuration, and whether that has changed since
@@ -187,7 +192,7 @@ impl Engine {
 
 pub(crate) fn delivery_view(row: DeliveryRow) -> DeliveryView {
     let failed = row.last_outcome.as_deref().is_some_and(|outcome| outcome != "delivered");
-    let suppressed = row.state == DeliveryState::Suppressed;
+    let ended = matches!(row.state, DeliveryState::Suppressed | DeliveryState::Dead);
     DeliveryView {
         id: row.id.into(),
         event_id: row.event_id.into(),
@@ -202,7 +207,7 @@ pub(crate) fn delivery_view(row: DeliveryRow) -> DeliveryView {
         title: row.title,
         attempts: u32::try_from(row.attempts).unwrap_or(0),
         next_attempt_at: row.due_at.filter(|_| row.state == DeliveryState::Pending).map(time),
-        last_error: row.last_detail.filter(|_| failed || suppressed),
+        last_error: row.last_detail.filter(|_| failed || ended),
         possibly_duplicate: row.possibly_duplicate,
         test: row.test,
         created_at: time(row.created_at),

@@ -5,6 +5,7 @@ mod clock;
 mod configure;
 mod engine;
 mod intake;
+mod janitor;
 mod lane;
 mod ledger;
 mod outbound;

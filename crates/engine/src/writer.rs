@@ -25,16 +25,14 @@ use uuid::Uuid;
 use crate::{
     AcceptError, Accepted, Idempotency,
     birth::{Birth, document},
-    lane::{CAPACITY, Lane, LaneHealth, ToLane},
+    janitor::{self, KEY_LIFE},
+    lane::{CAPACITY, Emptied, Lane, LaneHealth, ToLane},
     send::{Done, Leased, Outside},
     snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot},
 };
 
 /// Requests in one transaction at the most.
 const BATCH: usize = 1_024;
-
-/// How long an idempotency key counts.
-const KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long outcomes wait before they are written again after the database has failed.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -60,6 +58,8 @@ pub(crate) enum Write {
     Tested(Box<NewEvent>, Vec<AttemptRow>, Answer<Result<(), StoreError>>),
     /// Change the configuration.
     Change(Change, Answer<Result<(), StoreError>>),
+    /// End what time ends, a slice of it; answers whether there may be more.
+    End(Answer<Result<bool, StoreError>>),
     /// Try a delivery again at once; answers whether it could be.
     Retry(Uuid, ChannelId, Answer<Result<bool, StoreError>>),
     /// Finish what is under way, for as long as this at the most, and end.
@@ -163,6 +163,10 @@ impl Writer {
                 }
                 Write::Change(change, answer) => {
                     let _ = answer.send(self.change(change).await);
+                }
+                Write::End(answer) => {
+                    let now = self.outside.clock.now();
+                    let _ = answer.send(janitor::end(&self.store, now).await);
                 }
                 Write::Retry(id, channel, answer) => {
                     let _ = answer.send(self.retry(id, channel).await);
@@ -312,8 +316,7 @@ impl Writer {
         if revived && enabled {
             self.wake(channel, now.as_millisecond(), now.as_millisecond());
         } else if revived {
-            let in_flight = self.empty(channel).await;
-            self.store.hold(channel.0, in_flight, now.as_millisecond()).await?;
+            self.hold(channel, now.as_millisecond()).await?;
         }
         Ok(revived)
     }
@@ -328,16 +331,18 @@ impl Writer {
                 self.store.put_channel(&row).await?;
                 self.reload().await?;
                 if was && !is {
-                    let in_flight = self.empty(id).await;
-                    self.store.hold(id.0, in_flight, at).await?;
+                    self.hold(id, at).await?;
                 } else if !was && is && self.store.unhold(id.0, at).await? > 0 {
                     self.wake(id, now, now);
                 }
             }
             Change::DeleteChannel { id, settings, jobs } => {
                 let settings = settings.map(|document| (NOTIFICATIONS, document));
-                self.store.delete_channel(id.0, settings, &jobs, now).await?;
-                self.empty(id).await;
+                let Emptied { under_way, left } = self.empty(id).await;
+                if let Err(error) = self.store.delete_channel(id.0, settings, &jobs, under_way, now).await {
+                    self.put_back(id, left);
+                    return Err(error);
+                }
                 self.reload().await?;
             }
             Change::PutJob(row) => {
@@ -380,12 +385,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes a lane forget what waits in its memory; says what is under way.
-    async fn empty(&self, channel: ChannelId) -> Vec<Uuid> {
-        let Some(lane) = self.lanes.get(&channel) else { return Vec::new() };
+    /// Holds what waits for a channel that is disabled, but for what is under way.
+    async fn hold(&self, channel: ChannelId, now: i64) -> Result<(), StoreError> {
+        let Emptied { under_way, left } = self.empty(channel).await;
+        let held = self.store.hold(channel.0, under_way, now).await;
+        held.map(drop).inspect_err(|_| self.put_back(channel, left))
+    }
+
+    /// Takes out of a lane's memory what waits there; says what is under way.
+    async fn empty(&self, channel: ChannelId) -> Emptied {
+        let Some(lane) = self.lanes.get(&channel) else { return Emptied::default() };
         let (reply, answer) = oneshot::channel();
         let _ = lane.tell.send(ToLane::Empty(reply));
         answer.await.unwrap_or_default()
+    }
+
+    /// Where the database could not write what was to become of it, it stays in the lane's memory.
+    fn put_back(&self, channel: ChannelId, left: Vec<Leased>) {
+        if let Some(lane) = self.lanes.get(&channel) {
+            lane.put_back(left);
+        }
     }
 
     /// Tells a lane that something in the database is due. What is due now goes before anything new.
@@ -467,12 +486,15 @@ fn repeat(key: &Idempotency, known: &[KnownKey]) -> Option<Verdict> {
 }
 
 /// An outcome in the light of the present configuration: what is to be tried again through a channel that has
-/// been disabled meanwhile is held.
+/// been disabled meanwhile is held, and through one that has been deleted, suppressed.
 fn settled(done: &Done, snapshot: &Snapshot) -> Attempted {
     let mut attempted = done.attempted.clone();
-    let disabled = snapshot.channels.entry(done.channel_id).is_some_and(|entry| !entry.info.enabled);
-    if disabled && matches!(attempted.next, Next::Again(_)) {
-        attempted.next = Next::Held;
+    if matches!(attempted.next, Next::Again(_)) {
+        match snapshot.channels.entry(done.channel_id) {
+            Some(entry) if entry.info.enabled => {}
+            Some(_) => attempted.next = Next::Held,
+            None => attempted.next = Next::Suppressed,
+        }
     }
     attempted
 }

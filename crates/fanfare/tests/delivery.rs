@@ -2,84 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::time::Duration;
 
+use common::{Home, PATIENCE, make_global, system_error, wait_until, webhook};
 use fanfare::{
-    AcceptError, ChannelPatch, DeliveryFilter, DeliveryState, Engine, Fanfare, Idempotency, JobSpec, Keyring,
-    NewChannel, Page, Run, Submission,
-    core::{
-        AddressPolicy, Assignment, ChannelId, EventSettings, NotificationSettings, Outcome, RetryPolicy, RunCondition,
-        SkipReason,
-    },
+    AcceptError, ChannelPatch, DeliveryFilter, DeliveryState, Idempotency, JobSpec, Page, Run,
+    core::{Assignment, EventSettings, NotificationSettings, Outcome, RunCondition, SkipReason},
 };
 use fanfare_testkit::{Answer, Receiver};
 use serde_json::json;
-
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A Fanfare on a database of its own, which can be started again.
-struct Home {
-    dir: tempfile::TempDir,
-    key: String,
-}
-
-impl Home {
-    fn new() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { dir: tempfile::tempdir().unwrap(), key: Keyring::generate().to_string() }
-    }
-
-    async fn start(&self) -> Engine {
-        let retry = RetryPolicy { schedule: vec![Duration::from_millis(50)], ..RetryPolicy::default() };
-        self.start_with(retry).await
-    }
-
-    async fn start_with(&self, retry: RetryPolicy) -> Engine {
-        let url = format!("sqlite:{}", self.dir.path().join("fanfare.db").display());
-        Fanfare::builder(url, &self.key)
-            .unwrap()
-            .addresses(AddressPolicy::with_loopback())
-            .retry(retry)
-            .start()
-            .await
-            .unwrap()
-    }
-}
-
-async fn webhook(engine: &Engine, name: &str, url: String) -> ChannelId {
-    let new = NewChannel {
-        name: name.into(),
-        kind: "webhook".into(),
-        config: json!({ "url": url }),
-        enabled: true,
-        delivery: Default::default(),
-    };
-    engine.create_channel(new).await.unwrap().id
-}
-
-async fn make_global(engine: &Engine, channels: &[ChannelId]) {
-    let settings = NotificationSettings { global_channels: channels.to_vec(), ..engine.settings() };
-    engine.replace_settings(settings, None).await.unwrap();
-}
-
-fn system_error(text: &str) -> Submission {
-    let data = json!({ "component": "test", "error": text });
-    Submission { event_type: "system_error".into(), data: data.as_object().unwrap().clone(), ..Submission::default() }
-}
-
-async fn wait_until(engine: &Engine, state: &'static str, count: i64) {
-    let reached = async {
-        while engine.counters().await.unwrap().1[state] != count {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let last = || async { engine.counters().await.unwrap() };
-    if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-        panic!("{state} never became {count}: {:?}", last().await);
-    }
-    let (accepted, states) = engine.counters().await.unwrap();
-    assert_eq!(accepted, states.values().sum::<i64>(), "{states:?}");
-}
 
 #[tokio::test]
 async fn an_event_arrives_and_the_ledger_shows_it() {
@@ -256,8 +189,8 @@ async fn a_disabled_channel_holds_and_a_deleted_one_suppresses() {
 
     engine.update_channel(channel, enable(false), None).await.unwrap();
     engine.accept(system_error("suppressed"), None).await.unwrap();
-    assert!(matches!(engine.delete_channel(channel, false).await, Err(fanfare::ConfigureError::InUse(_))));
-    engine.delete_channel(channel, true).await.unwrap();
+    assert!(matches!(engine.delete_channel(channel, false, None).await, Err(fanfare::ConfigureError::InUse(_))));
+    engine.delete_channel(channel, true, None).await.unwrap();
     wait_until(&engine, "suppressed", 1).await;
     let accepted = engine.accept(system_error("nobody"), None).await.unwrap();
     assert_eq!(accepted.skipped[0].reason, SkipReason::NoChannels);

@@ -311,6 +311,8 @@ async fn jobs(api: &Api, channel: &str) {
     assert_eq!(failure["deliveries"][0]["reason"], "assignment");
     let again = api.send("POST", by_name, Some(run.to_string().into()), &key).await.expect(202);
     assert_eq!((&again["duplicate"], &again["id"]), (&json!(true), &failure["id"]));
+    let by_id = api.send("POST", &runs, Some(run.to_string().into()), &key).await.expect(202);
+    assert_eq!((&by_id["duplicate"], &by_id["id"]), (&json!(true), &failure["id"]), "however the job is named");
     let job = api.get(&location).await;
     assert_eq!(job.etag(), etag, "a run does not stand in the way of a change");
     assert_eq!(job.expect(200)["last_run"]["outcome"], "failure");
@@ -386,8 +388,15 @@ async fn deletion(api: &Api, first: &str, second: &str) {
     assert_eq!(api.get("/api/v1/settings/notifications").await.expect(200)["global_channels"], json!([]));
     let job = api.get("/api/v1/jobs").await.expect(200)[0]["id"].as_str().unwrap().to_owned();
     api.delete(&format!("/api/v1/channels/{second}")).await.expect(409);
-    api.delete(&format!("/api/v1/jobs/{job}")).await.expect(204);
-    api.delete(&format!("/api/v1/channels/{second}")).await.expect(204);
+    let (job_path, second_path) = (format!("/api/v1/jobs/{job}"), format!("/api/v1/channels/{second}"));
+    for path in [&job_path, &second_path] {
+        let stale = api.send("DELETE", path, None, &[("if-match", "\"other\"")]).await;
+        assert_eq!(stale.expect(412)["type"], "urn:fanfare:problem:changed");
+    }
+    let etag = api.get(&job_path).await.etag();
+    api.send("DELETE", &job_path, None, &[("if-match", &etag)]).await.expect(204);
+    let etag = api.get(&second_path).await.etag();
+    api.send("DELETE", &second_path, None, &[("if-match", &etag)]).await.expect(204);
     api.delete(&format!("/api/v1/jobs/{job}")).await.expect(404);
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
+    config::CHANNEL_DELETED,
     counters::Counts,
     entity::idempotency,
     rows::{MOST_ROWS, pieces},
@@ -78,6 +79,8 @@ pub enum Next {
     Again(i64),
     /// The channel has been disabled meanwhile; another attempt once it is enabled.
     Held,
+    /// The channel has been deleted meanwhile.
+    Suppressed,
     /// Given up.
     Dead,
 }
@@ -126,6 +129,9 @@ impl Commit {
                 detail: attempted.detail.clone(),
                 payload,
             });
+        }
+        if attempted.next == Next::Suppressed {
+            attempted.detail = CHANNEL_DELETED.into();
         }
         self.outcomes[state_after(attempted.next) as usize].push(attempted);
     }
@@ -271,6 +277,7 @@ fn state_after(next: Next) -> DeliveryState {
         Next::Delivered => DeliveryState::Delivered,
         Next::Again(_) => DeliveryState::Pending,
         Next::Held => DeliveryState::Held,
+        Next::Suppressed => DeliveryState::Suppressed,
         Next::Dead => DeliveryState::Dead,
     }
 }

@@ -93,6 +93,9 @@ pub struct LastRun {
     pub error: Option<String>,
 }
 
+/// Why a delivery is suppressed.
+pub const CHANNEL_DELETED: &str = "channel_deleted";
+
 impl Store {
     /// All channels, oldest first.
     pub async fn channels(&self) -> Result<Vec<ChannelRow>, StoreError> {
@@ -121,12 +124,14 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a channel, writes the settings and jobs that named it, and suppresses what waits for it.
+    /// Deletes a channel, writes the settings and jobs that named it, and suppresses what waits for it, but for what
+    /// is in flight.
     pub async fn delete_channel(
         &self,
         id: Uuid,
         settings: Option<(&str, Value)>,
         jobs: &[JobRow],
+        in_flight: Vec<Uuid>,
         now: i64,
     ) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
@@ -138,10 +143,10 @@ impl Store {
             self.put_job_in(&tx, row).await?;
         }
         for state in [DeliveryState::Pending, DeliveryState::Held] {
-            shift(&tx, state, DeliveryState::Suppressed, id, Vec::new(), |update| {
+            shift(&tx, state, DeliveryState::Suppressed, id, in_flight.clone(), |update| {
                 update
                     .col_expr(delivery::Column::Owner, sea_orm::sea_query::Expr::value(Option::<i64>::None))
-                    .col_expr(delivery::Column::LastDetail, "channel_deleted".into())
+                    .col_expr(delivery::Column::LastDetail, CHANNEL_DELETED.into())
             })
             .await?;
         }

@@ -3,6 +3,7 @@
 mod commit;
 mod config;
 mod counters;
+mod ends;
 mod entity;
 mod error;
 mod keyring;
@@ -16,7 +17,7 @@ mod state;
 mod tables;
 
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
-pub use config::{ChannelRow, JobRow, LastRun};
+pub use config::{CHANNEL_DELETED, ChannelRow, JobRow, LastRun};
 pub use entity::{attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow};
 pub use error::StoreError;
 pub use keyring::{Keyring, KeyringError};

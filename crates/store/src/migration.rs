@@ -8,7 +8,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(Ends)]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {
@@ -27,12 +27,38 @@ impl MigrationName for First {
 #[async_trait::async_trait]
 impl MigrationTrait for First {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        for statement in FIRST.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
-            db.execute_unprepared(&for_backend(statement, db.get_database_backend())).await?;
-        }
-        Ok(())
+        create_tables(manager.get_connection(), FIRST).await
     }
+}
+
+/// Finds what time ends without a scan.
+struct Ends;
+
+impl MigrationName for Ends {
+    fn name(&self) -> &str {
+        "0002_ends"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Ends {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), ENDS).await
+    }
+}
+
+const ENDS: &str = "
+CREATE INDEX fanfare_deliveries_held_at ON fanfare_deliveries (held_at) WHERE state = 1;
+CREATE INDEX fanfare_idempotency_created_at ON fanfare_idempotency (created_at);
+";
+
+/// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call
+/// differently is written `{id}`, `{bytes}`, `{serial}` and `{without_rowid}`.
+async fn create_tables(db: &impl ConnectionTrait, statements: &str) -> Result<(), DbErr> {
+    for statement in statements.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+        db.execute_unprepared(&for_backend(statement, db.get_database_backend())).await?;
+    }
+    Ok(())
 }
 
 /// Fills in what the two databases call differently. SQLite's `WITHOUT ROWID` keeps one tree for a table whose

@@ -159,7 +159,7 @@ impl Store {
         self.writer.get_database_backend()
     }
 
-    fn mark(&self, number: usize) -> String {
+    pub(crate) fn mark(&self, number: usize) -> String {
         if self.backend() == DbBackend::Postgres { format!("${number}") } else { "?".into() }
     }
 }

@@ -132,7 +132,7 @@ pub(crate) const OUTCOME: Columns<9> = Columns([
 pub(crate) fn outcome(row: Attempted) -> [Value; 9] {
     let due_at = match row.next {
         Next::Again(at) => Some(at),
-        Next::Delivered | Next::Held | Next::Dead => None,
+        Next::Delivered | Next::Held | Next::Suppressed | Next::Dead => None,
     };
     [
         row.delivery_id.into(),

@@ -123,16 +123,22 @@ async fn update(
 /// becomes `suppressed`.
 #[utoipa::path(
     delete, path = "/api/v1/channels/{id}", tag = "channels", security(("token" = ["admin"])),
-    operation_id = "delete_channel", params(("id" = Uuid, Path, description = "The channel"), DeleteQuery),
-    responses((status = 204, description = "Deleted"), Denied, BadQuery, Missing, Conflicting)
+    operation_id = "delete_channel",
+    params(
+        ("id" = Uuid, Path, description = "The channel"), DeleteQuery,
+        ("If-Match" = Option<String>, Header, description = "Delete only the channel with this `ETag`")
+    ),
+    responses((status = 204, description = "Deleted"), Denied, BadQuery, Missing, Conflicting, Stale)
 )]
 async fn delete(
     State(app): State<AppState>,
     _: Allowed<ToAdminister>,
     Id(id): Id<ChannelId>,
+    if_match: IfMatch,
     Query(query): Query<DeleteQuery>,
 ) -> Result<NoContent, Problem> {
-    app.engine.delete_channel(id, query.force).await?;
+    let is_expected = |channel: &ChannelView| if_match.allows(&etag(channel));
+    app.engine.delete_channel(id, query.force, Some(&is_expected)).await?;
     Ok(NoContent)
 }
 

@@ -115,15 +115,21 @@ async fn update(
 /// Delete a job. What was told of its runs stays in the ledger.
 #[utoipa::path(
     delete, path = "/api/v1/jobs/{id}", tag = "jobs", security(("token" = ["admin"])), operation_id = "delete_job",
-    params(("id" = Uuid, Path, description = "The job")),
-    responses((status = 204, description = "Deleted"), Denied, BadQuery, Missing)
+    params(
+        ("id" = Uuid, Path, description = "The job"),
+        ("If-Match" = Option<String>, Header, description = "Delete only the job with this `ETag`")
+    ),
+    responses((status = 204, description = "Deleted"), Denied, BadQuery, Missing, Stale)
 )]
 async fn delete(
     State(app): State<AppState>,
     _: Allowed<ToAdminister>,
     Id(id): Id<JobId>,
+    if_match: IfMatch,
     _: NoQuery,
 ) -> Result<NoContent, Problem> {
+    let _alone = app.editing_jobs.lock().await;
+    if_match.check(&etag(&app.engine.job(id).await?.ok_or_else(no_job)?))?;
     app.engine.delete_job(id).await?;
     Ok(NoContent)
 }
@@ -163,7 +169,8 @@ async fn report(
     _: NoQuery,
     Json(run): Json<RunInput, { limit::EVENT }>,
 ) -> Result<Reply<Accepted>, Problem> {
-    let endpoint = format!("POST /jobs/{job}/runs");
+    // By its id, however the job is named here: a report that is repeated under another name is the same one.
+    let endpoint = format!("POST /jobs/{}/runs", app.engine.job_id(&job)?);
     let key = idempotency(&caller, &endpoint, header, run.idempotency_key.as_deref(), &run)?;
     Ok(Reply::accepted(app.engine.report_run(&job, run.into(), key).await?.into()))
 }

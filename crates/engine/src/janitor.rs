@@ -1,0 +1,49 @@
+//! Ends what time ends, now and then: deliveries that were held for too long, and idempotency keys that count no more.
+
+use std::time::Duration;
+
+use fanfare_store::{Store, StoreError};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::writer::Write;
+
+/// How long an idempotency key counts.
+pub(crate) const KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long a delivery is held before it is given up.
+const LONGEST_HOLD: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// What is said of a delivery that was held for so long.
+const HELD_TOO_LONG: &str = "its channel was disabled for 7 days";
+
+/// How often somebody looks.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// How much is ended at once. The writer does nothing else meanwhile.
+const SLICE: u64 = 500;
+
+/// Looks at once and then every minute, as long as there is a writer.
+pub(crate) async fn run(writer: mpsc::UnboundedSender<Write>) {
+    loop {
+        let (answer, ended) = oneshot::channel();
+        if writer.send(Write::End(answer)).is_err() {
+            return;
+        }
+        match ended.await {
+            Ok(Ok(true)) => continue,
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "what time has ended stays until the next look"),
+            Err(_) => return,
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Ends one slice; says whether there may be more.
+pub(crate) async fn end(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    let before = |life: Duration| now.as_millisecond() - life.as_millis() as i64;
+    let held = store.give_up_held(before(LONGEST_HOLD), SLICE, HELD_TOO_LONG).await?;
+    let keys = store.forget_keys(before(KEY_LIFE), SLICE).await?;
+    Ok(held == SLICE || keys == SLICE)
+}
