@@ -9,6 +9,7 @@ mod databases;
 mod kinds;
 mod mail;
 mod mail_elsewhere;
+mod nodes;
 mod notify_user;
 mod notify_user_refused;
 mod outbound;

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Api, Cli, Output, PATIENCE, Wrapper, binary, until};
+use crate::{Api, Cli, Output, PATIENCE, Wrapper, binary, signal, until};
 
 /// The admin token of every server here.
 const TOKEN: &str = "end-to-end-admin-token-4f1c";
@@ -133,9 +133,12 @@ impl Server {
 
     /// Sends SIGTERM; does not wait.
     pub fn ask_to_stop(&self) {
-        let id = self.process.child().as_ref().expect("the server runs").id();
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        signal(self.process.child().as_ref().expect("the server runs").id(), name);
     }
 
     /// Sends SIGTERM and waits for the exit code.

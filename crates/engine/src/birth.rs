@@ -44,6 +44,8 @@ impl Birth {
             let words = words_for(&target, &notification, user_notification.as_ref());
             deliveries.push(delivery_row(id, &event, &target, words, now, expires_at));
             leases.push(Leased {
+                // Nobody's, until it is decided where it begins.
+                owner: 0,
                 id,
                 event_id: event.id,
                 event_type: event.event_type.clone(),

@@ -28,6 +28,7 @@ use crate::{
     birth::{Birth, words_for},
     intake::{Intake, Prepared},
     janitor,
+    node::{self, LEASE},
     send::{Outside, payload},
     snapshot::{Current, Snapshot},
     users,
@@ -60,6 +61,8 @@ pub struct EngineParts {
     pub random: Arc<dyn Random>,
     /// Who knows the users that events name by their ids alone.
     pub users: Arc<dyn UserDirectory>,
+    /// How long a node may be silent before others take over its deliveries; of no meaning on SQLite.
+    pub lease: Duration,
 }
 
 impl EngineParts {
@@ -83,6 +86,7 @@ impl EngineParts {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             users: Arc::new(NoUsers),
+            lease: LEASE,
         }
     }
 }
@@ -153,6 +157,9 @@ impl Engine {
         writer.recover().await?;
         spawn_writer(writer, inbox)?;
         tokio::spawn(janitor::run(sender.clone()));
+        if parts.store.is_shared() {
+            tokio::spawn(node::keep(parts.store.clone(), parts.lease, sender.clone()));
+        }
         let inner = Inner {
             store: parts.store,
             catalog: parts.catalog,

@@ -16,6 +16,8 @@ use crate::{Clock, Random, snapshot::ChannelEntry};
 /// A delivery that this node has in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Leased {
+    /// The start of this node that has it.
+    pub(crate) owner: i64,
     pub(crate) id: DeliveryId,
     pub(crate) event_id: EventId,
     pub(crate) event_type: EventTypeId,
@@ -40,6 +42,8 @@ pub(crate) struct Outside {
 /// How an attempt ended, for the ledger and for the lane.
 #[derive(Debug)]
 pub(crate) struct Done {
+    /// The start of this node that made the attempt; only as the same may it be recorded.
+    pub(crate) owner: i64,
     pub(crate) channel_id: ChannelId,
     pub(crate) attempted: Attempted,
     /// Nothing else goes out through this channel before.
@@ -96,7 +100,7 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         Ok(receipt) => {
             attempted.status = receipt.status.map(i32::from);
             attempted.detail = receipt.detail;
-            return Done { channel_id: entry.info.id, attempted, pause: None, error: None };
+            return Done { owner: leased.owner, channel_id: entry.info.id, attempted, pause: None, error: None };
         }
         Err(error) => error,
     };
@@ -116,7 +120,7 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         Decision::Pause(at) => Some(at),
         _ => None,
     };
-    Done { channel_id: entry.info.id, attempted, pause, error: Some(error) }
+    Done { owner: leased.owner, channel_id: entry.info.id, attempted, pause, error: Some(error) }
 }
 
 /// What would go out.

@@ -27,6 +27,7 @@ use crate::{
     birth::{Birth, document},
     janitor::{self, KEY_LIFE},
     lane::{CAPACITY, Emptied, Lane, LaneHealth, ToLane},
+    node::News,
     send::{Done, Leased, Outside},
     snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot},
 };
@@ -62,6 +63,8 @@ pub(crate) enum Write {
     End(Answer<Result<bool, StoreError>>),
     /// Try a delivery again at once; answers whether it could be.
     Retry(Uuid, ChannelId, Answer<Result<bool, StoreError>>),
+    /// Something happened at another node.
+    News(News),
     /// Finish what is under way, for as long as this at the most, and end.
     Stop(Duration, Answer<()>),
 }
@@ -115,10 +118,57 @@ impl Writer {
                 self.store.hold(entry.info.id.0, Vec::new(), now).await?;
             }
         }
+        self.wake_all(now).await
+    }
+
+    /// Tells every lane what is due for it in the database.
+    async fn wake_all(&mut self, now: i64) -> Result<(), StoreError> {
         for waiting in self.store.waiting().await? {
             self.wake(waiting.channel_id.into(), waiting.due_at, now);
         }
         Ok(())
+    }
+
+    async fn hear(&mut self, news: News) {
+        let heard = match news {
+            News::Configured => self.follow().await,
+            News::Due => self.wake_all(self.outside.clock.now().as_millisecond()).await,
+            News::Expired => self.rejoin().await,
+        };
+        if let Err(error) = heard {
+            tracing::error!(%error, "what happened at another node could not be followed");
+        }
+    }
+
+    /// Takes over what another node has changed.
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        let now = self.outside.clock.now().as_millisecond();
+        let before = self.current.get();
+        let after = Snapshot::load(&self.store, &self.registry, &before).await?;
+        let ids = before.channels.iter().filter(|was| was.info.enabled).map(|was| was.info.id);
+        let (there, gone): (Vec<_>, Vec<_>) = ids.partition(|id| after.channels.entry(*id).is_some());
+        let enabled = |id: &ChannelId| after.channels.entry(*id).is_some_and(|is| is.info.enabled);
+        let disabled: Vec<_> = there.into_iter().filter(|id| !enabled(id)).collect();
+        for id in gone {
+            let in_flight = self.empty(id).await.under_way;
+            self.store.suppress(id.0, in_flight).await?;
+        }
+        self.put_in_force(after);
+        for id in disabled {
+            self.hold(id, now).await?;
+        }
+        self.wake_all(now).await
+    }
+
+    /// Begins again after the lease has expired: others have taken over what was here.
+    async fn rejoin(&mut self) -> Result<(), StoreError> {
+        tracing::warn!("this node was silent for too long; others have taken over its deliveries");
+        self.store.join(self.outside.clock.now()).await?;
+        let channels: Vec<ChannelId> = self.lanes.keys().copied().collect();
+        for channel in channels {
+            self.empty(channel).await;
+        }
+        self.follow().await
     }
 
     pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Write>) {
@@ -171,6 +221,7 @@ impl Writer {
                 Write::Retry(id, channel, answer) => {
                     let _ = answer.send(self.retry(id, channel).await);
                 }
+                Write::News(news) => self.hear(news).await,
                 Write::Stop(patience, answer) => stop = Some((patience, answer)),
                 Write::Accept(_) | Write::Record(_) => {}
             }
@@ -181,7 +232,9 @@ impl Writer {
     /// Writes everything that waits in one transaction, then answers and hands out.
     async fn commit(&mut self, accepts: Vec<Acceptance>) {
         let now = self.outside.clock.now();
-        let outcomes = std::mem::take(&mut self.unrecorded);
+        let mut outcomes = std::mem::take(&mut self.unrecorded);
+        // What was sent before the lease expired is somebody else's to record.
+        outcomes.retain(|done| done.owner == self.store.owner());
         let known = match self.known_keys(&accepts, now).await {
             Ok(known) => known,
             Err(error) => {
@@ -267,8 +320,9 @@ impl Writer {
                 (None, _) => birth.settle(place, DeliveryState::Suppressed, None),
                 (Some(false), _) => birth.settle(place, DeliveryState::Held, None),
                 (Some(true), Some(lane)) if !lane.spilling && lane.reserve() => {
-                    birth.settle(place, DeliveryState::Pending, Some(self.store.owner()));
-                    births.leased.entry(channel).or_default().push(leased);
+                    let owner = self.store.owner();
+                    birth.settle(place, DeliveryState::Pending, Some(owner));
+                    births.leased.entry(channel).or_default().push(Leased { owner, ..leased });
                 }
                 (Some(true), lane) => {
                     birth.settle(place, DeliveryState::Pending, None);
@@ -368,6 +422,11 @@ impl Writer {
     /// Swaps the snapshot and makes the lanes those of its channels.
     async fn reload(&mut self) -> Result<(), StoreError> {
         let snapshot = Snapshot::load(&self.store, &self.registry, &self.current.get()).await?;
+        self.put_in_force(snapshot);
+        Ok(())
+    }
+
+    fn put_in_force(&mut self, snapshot: Snapshot) {
         self.outside.network.follow(snapshot.addresses());
         self.lanes.retain(|id, _| snapshot.channels.entry(*id).is_some());
         for entry in snapshot.channels.iter() {
@@ -382,7 +441,6 @@ impl Writer {
         }
         let health = self.lanes.iter().map(|(id, lane)| (*id, lane.health.clone())).collect();
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
-        Ok(())
     }
 
     /// Holds what waits for a channel that is disabled, but for what is under way.
@@ -441,6 +499,11 @@ impl Writer {
         let left: Vec<Uuid> = left.into_iter().filter_map(Result::ok).flatten().collect();
         if let Err(error) = self.store.release(left).await {
             tracing::warn!(%error, "what was not begun could not be given back; it is sent again after the next start");
+        }
+        if self.store.is_shared()
+            && let Err(error) = self.store.leave().await
+        {
+            tracing::warn!(%error, "this node could not take its leave; its lease expires by itself");
         }
     }
 }
@@ -522,6 +585,7 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         _ => &event.notification,
     };
     Ok(Leased {
+        owner: delivery.owner.unwrap_or(0),
         id: delivery.id.into(),
         event_id: event.id.into(),
         event_type: EventTypeId::from(delivery.event_type),

@@ -1,12 +1,12 @@
 //! Putting the parts together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{
     AddressPolicy, Catalog, CatalogError, Kind, NoUsers, Registry, RetryPolicy, TransportError, UserDirectory,
     Variables,
 };
-use fanfare_engine::{Clock, Engine, EngineError, EngineParts, SystemClock};
+use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, Outbound, tls_config};
 use fanfare_store::{Keyring, KeyringError, Store, StoreError, StoreOptions};
@@ -25,6 +25,7 @@ pub struct Fanfare {
     variables: Arc<dyn Variables>,
     users: Arc<dyn UserDirectory>,
     retry: RetryPolicy,
+    lease: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,6 +65,7 @@ impl Fanfare {
             variables: Arc::new(Environment::default()),
             users: Arc::new(NoUsers),
             retry: RetryPolicy::default(),
+            lease: LEASE,
             clock: Arc::new(SystemClock),
         })
     }
@@ -123,6 +125,14 @@ impl Fanfare {
         self
     }
 
+    /// How long this node may be silent before others that work on the same PostgreSQL take over its deliveries; at
+    /// least a quarter of a second, by default [`LEASE`]. The same for all nodes. Of no meaning on SQLite.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
     /// Another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -143,6 +153,7 @@ impl Fanfare {
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
-        Ok(Engine::start(EngineParts { retry: self.retry, clock: self.clock, users: self.users, ..parts }).await?)
+        let (retry, lease, clock, users) = (self.retry, self.lease, self.clock, self.users);
+        Ok(Engine::start(EngineParts { retry, lease, clock, users, ..parts }).await?)
     }
 }

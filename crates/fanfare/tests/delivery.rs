@@ -1,4 +1,4 @@
-//! The whole library on a real SQLite file, with real receivers.
+//! The whole library on real databases, with real receivers.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,17 +6,23 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Home, PATIENCE, make_global, system_error, wait_until, webhook};
+use common::{
+    Database::{self, Postgresql, Sqlite},
+    Home, PATIENCE, make_global, system_error, wait_until, webhook,
+};
+
 use fanfare::{
     AcceptError, ChannelPatch, DeliveryFilter, DeliveryState, Idempotency, JobSpec, Page, Run,
     core::{Assignment, EventSettings, NotificationSettings, Outcome, RunCondition, SkipReason},
 };
 use fanfare_testkit::{Answer, Receiver};
+use rstest::rstest;
 use serde_json::json;
 
+#[rstest]
 #[tokio::test]
-async fn an_event_arrives_and_the_ledger_shows_it() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn an_event_arrives_and_the_ledger_shows_it(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/hook")).await;
     make_global(&engine, &[channel]).await;
@@ -40,9 +46,10 @@ async fn an_event_arrives_and_the_ledger_shows_it() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_fails_is_tried_again_with_the_same_id() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn what_fails_is_tried_again_with_the_same_id(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
     receiver.answer(Answer::status(503).body("try later"));
@@ -61,9 +68,10 @@ async fn what_fails_is_tried_again_with_the_same_id() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_can_never_pass_is_dead_and_can_be_revived() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn what_can_never_pass_is_dead_and_can_be_revived(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
     receiver.answer(Answer::status(400).body("bad"));
@@ -76,9 +84,10 @@ async fn what_can_never_pass_is_dead_and_can_be_revived() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_revived_for_a_disabled_channel_waits_for_it() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn what_is_revived_for_a_disabled_channel_waits_for_it(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     make_global(&engine, &[channel]).await;
@@ -95,9 +104,10 @@ async fn what_is_revived_for_a_disabled_channel_waits_for_it() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_wait_that_the_service_names_is_kept_and_costs_no_attempt() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn a_wait_that_the_service_names_is_kept_and_costs_no_attempt(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
     receiver.answer(Answer::status(429).header("Retry-After", 1));
@@ -114,9 +124,10 @@ async fn a_wait_that_the_service_names_is_kept_and_costs_no_attempt() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_lane_that_is_full_spills_and_loses_nothing() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn a_lane_that_is_full_spills_and_loses_nothing(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
     receiver.answer_with(|_| Answer::status(200).delay(Duration::from_millis(5)));
@@ -135,9 +146,10 @@ async fn a_lane_that_is_full_spills_and_loses_nothing() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn order_holds_at_concurrency_one_even_when_the_lane_spills() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn order_holds_at_concurrency_one_even_when_the_lane_spills(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     let patch = ChannelPatch { delivery: Some(json!({ "concurrency": 1 })), ..ChannelPatch::default() };
@@ -155,9 +167,10 @@ async fn order_holds_at_concurrency_one_even_when_the_lane_spills() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_waits_goes_out_after_the_next_start() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn what_waits_goes_out_after_the_next_start(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
     receiver.answer_always(Answer::status(503).header("Retry-After", 1));
@@ -172,9 +185,10 @@ async fn what_waits_goes_out_after_the_next_start() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_disabled_channel_holds_and_a_deleted_one_suppresses() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn a_disabled_channel_holds_and_a_deleted_one_suppresses(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     make_global(&engine, &[channel]).await;
@@ -197,9 +211,12 @@ async fn a_disabled_channel_holds_and_a_deleted_one_suppresses() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn disabling_a_channel_holds_what_waits_but_not_what_is_under_way() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn disabling_a_channel_holds_what_waits_but_not_what_is_under_way(
+    #[values(Sqlite, Postgresql)] database: Database,
+) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     let one = ChannelPatch { delivery: Some(json!({ "concurrency": 1 })), ..ChannelPatch::default() };
@@ -225,9 +242,10 @@ async fn disabling_a_channel_holds_what_waits_but_not_what_is_under_way() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_idempotency_key_counts_once_even_side_by_side() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn an_idempotency_key_counts_once_even_side_by_side(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
     let key = |hash: u8| Some(Idempotency { scope: "s".into(), key: "k".into(), body_hash: vec![hash] });
@@ -244,9 +262,10 @@ async fn an_idempotency_key_counts_once_even_side_by_side() {
     assert_eq!(receiver.count(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_job_tells_each_channel_what_its_condition_says() {
-    let home = Home::new();
+async fn a_job_tells_each_channel_what_its_condition_says(#[values(Sqlite, Postgresql)] database: Database) {
+    let home = Home::on(database).await;
     let (always, success, failure) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     let engine = home.start().await;
     let mut notifications = Vec::new();
@@ -281,9 +300,10 @@ async fn a_job_tells_each_channel_what_its_condition_says() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_test_reaches_everybody_at_once_and_does_not_count() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn a_test_reaches_everybody_at_once_and_does_not_count(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     assert!(engine.test_event("user_login", None).await.is_err(), "a test that reaches nobody is no success");
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
@@ -301,9 +321,10 @@ async fn a_test_reaches_everybody_at_once_and_does_not_count() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_that_is_off_or_muted_is_kept_and_told_to_nobody() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn an_event_that_is_off_or_muted_is_kept_and_told_to_nobody(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     let mut settings = NotificationSettings { global_channels: vec![channel], ..Default::default() };

@@ -6,9 +6,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Home, PATIENCE, make_global, system_error, wait_until, webhook};
+use common::{
+    Database::{self, Postgresql, Sqlite},
+    Home, PATIENCE, make_global, system_error, wait_until, webhook,
+};
 use fanfare::{ChannelPatch, DeliveryFilter, DeliveryState, Engine, core::ChannelId};
 use fanfare_testkit::{Answer, Receiver};
+use rstest::rstest;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -24,9 +28,10 @@ async fn a_minute_passes() {
     tokio::time::resume();
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_held_for_seven_days_is_dead() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn what_is_held_for_seven_days_is_dead(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     make_global(&engine, &[channel]).await;
@@ -51,9 +56,10 @@ async fn what_is_held_for_seven_days_is_dead() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn life_does_not_run_while_a_delivery_is_held() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn life_does_not_run_while_a_delivery_is_held(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let channel = webhook(&engine, "ops", receiver.url("/")).await;
     make_global(&engine, &[channel]).await;
@@ -87,10 +93,13 @@ async fn life_does_not_run_while_a_delivery_is_held() {
     engine.stop(PATIENCE).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_under_way_when_its_channel_is_deleted_is_told_of_as_it_ends() {
+async fn what_is_under_way_when_its_channel_is_deleted_is_told_of_as_it_ends(
+    #[values(Sqlite, Postgresql)] database: Database,
+) {
     for (status, state) in [(200, "delivered"), (503, "suppressed"), (422, "dead")] {
-        let (home, receiver) = (Home::new(), Receiver::start().await);
+        let (home, receiver) = (Home::on(database).await, Receiver::start().await);
         let engine = home.start().await;
         let channel = webhook(&engine, "ops", receiver.url("/")).await;
         let one = ChannelPatch { delivery: Some(serde_json::json!({ "concurrency": 1 })), ..ChannelPatch::default() };
@@ -116,9 +125,10 @@ async fn what_is_under_way_when_its_channel_is_deleted_is_told_of_as_it_ends() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_cannot_be_tried_again_hinders_nothing_else() {
-    let (home, receiver) = (Home::new(), Receiver::start().await);
+async fn what_cannot_be_tried_again_hinders_nothing_else(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let engine = home.start().await;
     let kept = webhook(&engine, "kept", receiver.url("/kept")).await;
     let gone = webhook(&engine, "gone", receiver.url("/gone")).await;

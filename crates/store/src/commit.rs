@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
     config::CHANNEL_DELETED,
-    counters::Counts,
+    counters::{ADD_HERE, Counts, upsert},
     entity::idempotency,
     rows::{MOST_ROWS, pieces},
     sqlite::Transaction,
@@ -173,8 +173,7 @@ impl Commit {
             }
         }
         if counts != Counts::default() {
-            let (sql, values) = counts.text_and_values(DbBackend::Sqlite);
-            tx.each(&sql, std::iter::once(values))?;
+            tx.each(ADD_HERE, std::iter::once(counts.values()))?;
         }
         Ok(())
     }
@@ -204,7 +203,7 @@ impl Commit {
             statements.extend(pieces(outcomes).map(|rows| record(owner, state, rows.into_iter().map(tables::outcome))));
         }
         if births != Counts::default() {
-            statements.push(births.add(DbBackend::Postgres));
+            statements.push(births.add(DbBackend::Postgres, owner));
         }
         Ok(statements)
     }
@@ -219,9 +218,9 @@ impl Store {
             return Ok(());
         }
         if let Some(direct) = &self.direct {
-            return direct.transaction(|tx| commit.run_here(tx, self.owner));
+            return direct.transaction(|tx| commit.run_here(tx, self.owner()));
         }
-        let statements = commit.statements(self.owner)?;
+        let statements = commit.statements(self.owner())?;
         let tx = self.writer.begin().await?;
         for statement in statements {
             tx.execute_raw(statement).await?;
@@ -246,11 +245,6 @@ impl Store {
             }));
         }
         Ok(known)
-    }
-
-    /// Which owner to write into deliveries that this node takes into memory.
-    pub fn owner(&self) -> i64 {
-        self.owner
     }
 }
 
@@ -318,10 +312,9 @@ fn record(owner: i64, state: DeliveryState, rows: impl ExactSizeIterator<Item = 
         return tables::OUTCOME.with(rows, &update);
     }
     let number = state.number();
-    let rest = format!(
-        ", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) \
-         UPDATE fanfare_counters SET value = value + CASE state WHEN 0 THEN -n.moved ELSE n.moved END \
-         FROM n WHERE state IN (0, {number})"
-    );
+    let add = upsert(&format!(
+        "SELECT {owner}, state, moved * sign FROM n, (VALUES (0, -1), ({number}, 1)) AS s (state, sign)"
+    ));
+    let rest = format!(", done AS ({update} RETURNING 1), n AS (SELECT COUNT(*) AS moved FROM done) {add}");
     tables::OUTCOME.with(rows, &rest)
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::{
     DeliveryState, Store, StoreError,
     commit::immediate,
-    entity::{channel, delivery, job, setting},
-    queue::shift,
+    entity::{channel, job, setting},
+    queue::{shift, suppressed},
     tables::clean,
 };
 
@@ -120,8 +120,10 @@ impl Store {
         let replace = OnConflict::column(channel::Column::Id)
             .update_columns([Name, Config, Enabled, Delivery, UpdatedAt])
             .to_owned();
-        channel::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.writer).await?;
-        Ok(())
+        let tx = immediate(&self.writer).await?;
+        channel::Entity::insert(row).on_conflict(replace).exec_without_returning(&tx).await?;
+        self.touch(&tx).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Deletes a channel, writes the settings and jobs that named it, and suppresses what waits for it, but for what
@@ -143,13 +145,9 @@ impl Store {
             self.put_job_in(&tx, row).await?;
         }
         for state in [DeliveryState::Pending, DeliveryState::Held] {
-            shift(&tx, state, DeliveryState::Suppressed, id, in_flight.clone(), |update| {
-                update
-                    .col_expr(delivery::Column::Owner, sea_orm::sea_query::Expr::value(Option::<i64>::None))
-                    .col_expr(delivery::Column::LastDetail, CHANNEL_DELETED.into())
-            })
-            .await?;
+            shift(&tx, self.owner(), state, DeliveryState::Suppressed, id, in_flight.clone(), suppressed).await?;
         }
+        self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }
 
@@ -166,13 +164,18 @@ impl Store {
 
     /// Writes a job, new or changed, but for its last run. Its name must not be another's.
     pub async fn put_job(&self, row: &JobRow) -> Result<(), StoreError> {
-        self.put_job_in(&self.writer, row).await
+        let tx = immediate(&self.writer).await?;
+        self.put_job_in(&tx, row).await?;
+        self.touch(&tx).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Deletes a job. What its runs told stays in the ledger.
     pub async fn delete_job(&self, id: Uuid) -> Result<(), StoreError> {
-        job::Entity::delete_by_id(id).exec(&self.writer).await?;
-        Ok(())
+        let tx = immediate(&self.writer).await?;
+        job::Entity::delete_by_id(id).exec(&tx).await?;
+        self.touch(&tx).await?;
+        Ok(tx.commit().await?)
     }
 
     /// A settings document.
@@ -183,7 +186,10 @@ impl Store {
 
     /// Writes a settings document.
     pub async fn put_document(&self, name: &str, document: Value, now: i64) -> Result<(), StoreError> {
-        put_document(&self.writer, name, document, now).await
+        let tx = immediate(&self.writer).await?;
+        put_document(&tx, name, document, now).await?;
+        self.touch(&tx).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn put_job_in(&self, db: &impl sea_orm::ConnectionTrait, row: &JobRow) -> Result<(), StoreError> {

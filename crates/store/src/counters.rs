@@ -33,24 +33,48 @@ impl Counts {
         self
     }
 
-    /// The statement that adds them.
-    pub(crate) fn add(self, backend: DbBackend) -> Statement {
-        let (sql, values) = self.text_and_values(backend);
-        Statement::from_sql_and_values(backend, sql, values)
+    /// The statement that adds them to what this owner counts.
+    pub(crate) fn add(self, backend: DbBackend, owner: i64) -> Statement {
+        match backend {
+            DbBackend::Postgres => {
+                let rows = (1..).zip(COUNTERS).map(|(place, state)| format!("({owner}, {state}, ${place}::bigint)"));
+                let sql = upsert(&format!("VALUES {}", rows.collect::<Vec<_>>().join(", ")));
+                Statement::from_sql_and_values(backend, sql, self.values())
+            }
+            _ => Statement::from_sql_and_values(backend, ADD_HERE, self.values()),
+        }
     }
 
-    /// The statement that adds them, in two parts. The text does not depend on the numbers, so that it stays prepared.
-    pub(crate) fn text_and_values(self, backend: DbBackend) -> (String, [Value; DeliveryState::ALL.len() + 1]) {
-        let mut values = [0; DeliveryState::ALL.len() + 1];
-        values[0] = self.accepted;
+    /// By how much each of [`COUNTERS`] changes.
+    pub(crate) fn values(self) -> [Value; COUNTERS.len()] {
+        let mut values = [self.accepted; COUNTERS.len()];
         values[1..].copy_from_slice(&self.states);
-        let states = std::iter::once(ACCEPTED).chain(DeliveryState::ALL.map(DeliveryState::number));
-        let case = |(place, state)| match backend {
-            DbBackend::Postgres => format!(" WHEN {state} THEN ${}::bigint", place + 1),
-            _ => format!(" WHEN {state} THEN ?"),
-        };
-        let cases: String = states.enumerate().map(case).collect();
-        let sql = format!("UPDATE fanfare_counters SET value = value + CASE state{cases} ELSE 0 END");
-        (sql, values.map(Value::from))
+        values.map(Value::from)
+    }
+}
+
+/// All counters, by their numbers.
+const COUNTERS: [i16; DeliveryState::ALL.len() + 1] = [ACCEPTED, 0, 1, 2, 3, 4];
+
+/// Adds to the one slot that there is on SQLite.
+pub(crate) const ADD_HERE: &str = "UPDATE fanfare_counters SET value = value + CASE state \
+     WHEN -1 THEN ? WHEN 0 THEN ? WHEN 1 THEN ? WHEN 2 THEN ? WHEN 3 THEN ? WHEN 4 THEN ? ELSE 0 END";
+
+/// Adds these rows of slot, state and number, on PostgreSQL. A slot that has been folded meanwhile comes into being again.
+pub(crate) fn upsert(rows: &str) -> String {
+    format!(
+        "INSERT INTO fanfare_counters (slot, state, value) {rows} \
+         ON CONFLICT (slot, state) DO UPDATE SET value = fanfare_counters.value + excluded.value"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_is_counted() {
+        let numbers: Vec<i16> = DeliveryState::ALL.map(DeliveryState::number).to_vec();
+        assert_eq!((COUNTERS[0], &COUNTERS[1..]), (ACCEPTED, numbers.as_slice()));
     }
 }

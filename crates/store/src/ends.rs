@@ -23,7 +23,7 @@ impl Store {
         let ended = tx.execute_raw(update).await?.rows_affected();
         if ended > 0 {
             let counts = Counts::moved(DeliveryState::Held, DeliveryState::Dead, ended);
-            tx.execute_raw(counts.add(self.backend())).await?;
+            tx.execute_raw(counts.add(self.backend(), self.owner())).await?;
         }
         tx.commit().await?;
         Ok(ended)

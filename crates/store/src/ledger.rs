@@ -101,9 +101,8 @@ impl Store {
     /// At every moment the states add up to what was accepted.
     pub async fn counters(&self) -> Result<(i64, BTreeMap<&'static str, i64>), StoreError> {
         let rows = counter::Entity::find().all(&self.reader).await?;
-        let accepted = rows.iter().find(|row| row.state == ACCEPTED).map_or(0, |row| row.value);
-        let value =
-            |state: DeliveryState| rows.iter().find(|row| row.state == state.number()).map_or(0, |row| row.value);
-        Ok((accepted, DeliveryState::ALL.into_iter().map(|state| (state.as_str(), value(state))).collect()))
+        let sum = |state: i16| rows.iter().filter(|row| row.state == state).map(|row| row.value).sum();
+        let states = DeliveryState::ALL.into_iter().map(|state| (state.as_str(), sum(state.number())));
+        Ok((sum(ACCEPTED), states.collect()))
     }
 }

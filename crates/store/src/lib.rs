@@ -9,6 +9,7 @@ mod error;
 mod keyring;
 mod ledger;
 mod migration;
+mod node;
 mod open;
 mod queue;
 mod rows;

@@ -78,14 +78,21 @@ fn for_backend(statement: &str, backend: DbBackend) -> String {
 /// Times are milliseconds since 1970, JSON is text.
 ///
 /// `fanfare_deliveries.owner` names the start of a node (a row of `fanfare_nodes`) that has the delivery in
-/// memory; an outcome is recorded only by its owner. `due_at` is when the next attempt may be made,
+/// memory; an outcome is recorded only by its owner. A counter is the sum of its slots: on PostgreSQL every node has
+/// its own, so that nodes do not wait for each other. `due_at` is when the next attempt may be made,
 /// `recipients` is absent for "everybody whom the configuration names", `held_at` is when its channel was
 /// disabled. The `last_*` columns tell the latest attempt; `fanfare_attempts` keeps the failed ones.
 const FIRST: &str = "
 CREATE TABLE fanfare_meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) {without_rowid};
 CREATE TABLE fanfare_nodes (id {serial}, started_at BIGINT NOT NULL, seen_at BIGINT NOT NULL);
-CREATE TABLE fanfare_counters (state SMALLINT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
-INSERT INTO fanfare_counters (state, value) VALUES (-1, 0), (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
+CREATE TABLE fanfare_counters (
+    slot BIGINT NOT NULL,
+    state SMALLINT NOT NULL,
+    value BIGINT NOT NULL,
+    PRIMARY KEY (slot, state)
+) {without_rowid};
+INSERT INTO fanfare_counters (slot, state, value)
+    VALUES (0, -1, 0), (0, 0, 0), (0, 1, 0), (0, 2, 0), (0, 3, 0), (0, 4, 0);
 CREATE TABLE fanfare_settings (
     name TEXT NOT NULL PRIMARY KEY,
     document TEXT NOT NULL,

@@ -2,23 +2,19 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
 
-use crate::{
-    Keyring, KeyringError, StoreError,
-    entity::{meta, node},
-    migration::Migrator,
-    sqlite::Direct,
-};
+use crate::{Keyring, KeyringError, StoreError, entity::meta, migration::Migrator, sqlite::Direct};
 
 /// Where the database is, and what secrets in it are encrypted with.
 #[derive(Clone, Debug)]
@@ -48,7 +44,7 @@ pub struct Store {
     pub(crate) direct: Option<Direct>,
     pub(crate) keyring: Keyring,
     /// This start of this node, which owns the deliveries it has in memory.
-    pub(crate) owner: i64,
+    pub(crate) owner: Arc<AtomicI64>,
 }
 
 /// How many statements stay prepared. Those of the writer come for few numbers of rows; under a steady load, all that
@@ -61,20 +57,22 @@ const CHECKPOINT_PAGES: &str = "4000";
 
 /// How long SQLite waits for another connection to end its transaction.
 const BUSY: Duration = Duration::from_secs(5);
+/// The advisory lock that is held while tables are brought up to date; a number that nobody else is likely to use.
+const MIGRATING: i64 = 0x66_616e_6661_7265;
 
 impl Store {
     /// Connects, brings the tables up to date and registers this start of the node.
     ///
-    /// The caller makes sure that no other process works on the same database; whatever an earlier start had in
-    /// memory is taken back at once. Fails where the key is not the one the database was written with.
+    /// On SQLite the caller makes sure that no other process works on the same database; whatever an earlier start had
+    /// in memory is taken back at once. Fails where the key is not the one the database was written with.
     pub async fn open(options: &StoreOptions, now: Timestamp) -> Result<Self, StoreError> {
         let (writer, reader) = connect(&options.url).await?;
-        Migrator::up(&writer, None).await?;
+        migrate(&writer).await?;
         check_key(&writer, &options.keyring).await?;
         let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), BUSY, CHECKPOINT_PAGES));
-        let mut store =
-            Self { writer, reader, direct: direct.transpose()?, keyring: options.keyring.clone(), owner: 0 };
-        store.owner = store.register(now).await?;
+        let (direct, keyring) = (direct.transpose()?, options.keyring.clone());
+        let store = Self { writer, reader, direct, keyring, owner: Arc::default() };
+        store.join(now).await?;
         Ok(store)
     }
 
@@ -91,21 +89,17 @@ impl Store {
         self.reader.close().await?;
         Ok(self.writer.close().await?)
     }
+}
 
-    async fn register(&self, now: Timestamp) -> Result<i64, StoreError> {
-        let tx = self.writer.begin().await?;
-        node::Entity::delete_many().exec(&tx).await?;
-        // What was in memory when the last start ended may have been sent.
-        tx.execute_unprepared(
-            "UPDATE fanfare_deliveries SET owner = NULL, possibly_duplicate = TRUE WHERE state = 0 AND owner > 0",
-        )
-        .await?;
-        let now = now.as_millisecond();
-        let row = node::ActiveModel { started_at: Set(now), seen_at: Set(now), ..Default::default() };
-        let row = node::Entity::insert(row).exec(&tx).await?;
-        tx.commit().await?;
-        Ok(row.last_insert_id)
+/// One node at a time: of several that start together on a new version, the others find everything done.
+async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(Migrator::up(db, None).await?);
     }
+    let lock = db.begin().await?;
+    lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATING})")).await?;
+    Migrator::up(db, None).await?;
+    Ok(lock.commit().await?)
 }
 
 async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), StoreError> {

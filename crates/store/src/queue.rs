@@ -2,12 +2,12 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
-    sea_query::Expr,
+    sea_query::{Condition, Expr},
 };
 use uuid::Uuid;
 
 use crate::{
-    DeliveryRow, DeliveryState, EventRow, Store, StoreError,
+    CHANNEL_DELETED, DeliveryRow, DeliveryState, EventRow, Store, StoreError,
     commit::immediate,
     counters::Counts,
     entity::{delivery, event},
@@ -34,8 +34,10 @@ pub struct Waiting {
 impl Store {
     /// What waits in the database, by channel.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
-        let sql = "SELECT channel_id, MIN(due_at) AS due_at FROM fanfare_deliveries \
-                   WHERE state = 0 AND owner IS NULL GROUP BY channel_id";
+        // One step into the index for each channel, however much waits.
+        let sql = "SELECT * FROM (SELECT id AS channel_id, (SELECT MIN(due_at) FROM fanfare_deliveries \
+                   WHERE state = 0 AND owner IS NULL AND channel_id = fanfare_channels.id) AS due_at \
+                   FROM fanfare_channels) AS waiting WHERE due_at IS NOT NULL";
         let statement = Statement::from_string(self.backend(), sql);
         Ok(Waiting::find_by_statement(statement).all(&self.writer).await?)
     }
@@ -62,7 +64,7 @@ impl Store {
             "UPDATE fanfare_deliveries SET owner = {} WHERE id IN (SELECT id FROM fanfare_deliveries \
              WHERE state = 0 AND owner IS NULL AND channel_id = {} AND due_at <= {} \
              ORDER BY due_at, id LIMIT {limit}{lock}) RETURNING *",
-            self.owner,
+            self.owner(),
             self.mark(1),
             self.mark(2),
         );
@@ -87,7 +89,7 @@ impl Store {
             delivery::Entity::update_many()
                 .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
                 .filter(Expr::cust("state = 0"))
-                .filter(delivery::Column::Owner.eq(self.owner))
+                .filter(delivery::Column::Owner.eq(self.owner()))
                 .filter(delivery::Column::Id.is_in(ids))
                 .exec(&self.writer)
                 .await?;
@@ -95,15 +97,27 @@ impl Store {
         Ok(())
     }
 
-    /// Holds what is pending for a channel that is being disabled, but for what is in flight.
+    /// Holds what is pending for a channel that is being disabled, but for what is in flight, and for what other
+    /// nodes have in memory: they do the same.
     pub async fn hold(&self, channel_id: Uuid, in_flight: Vec<Uuid>, now: i64) -> Result<u64, StoreError> {
+        let mine = self.mine();
         self.shift(DeliveryState::Pending, DeliveryState::Held, channel_id, in_flight, |update| {
             update
+                .filter(mine)
                 .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
                 .col_expr(delivery::Column::DueAt, Expr::value(Option::<i64>::None))
                 .col_expr(delivery::Column::HeldAt, Expr::value(now))
         })
         .await
+    }
+
+    /// Suppresses what waits for a channel that another node has deleted, but for what is in flight: free, or in this
+    /// node's memory.
+    pub async fn suppress(&self, channel_id: Uuid, in_flight: Vec<Uuid>) -> Result<u64, StoreError> {
+        let mine = self.mine();
+        let pending = DeliveryState::Pending;
+        let suppress = |update| suppressed(update).filter(mine);
+        self.shift(pending, DeliveryState::Suppressed, channel_id, in_flight, suppress).await
     }
 
     /// Makes what was held for a channel pending again, due at once. Its life goes on where it stopped.
@@ -135,7 +149,7 @@ impl Store {
         let was_pending = if was_dead == 0 { update(DeliveryState::Pending).exec(&tx).await?.rows_affected } else { 0 };
         if was_dead > 0 {
             let counts = Counts::moved(DeliveryState::Dead, DeliveryState::Pending, was_dead);
-            tx.execute_raw(counts.add(self.backend())).await?;
+            tx.execute_raw(counts.add(self.backend(), self.owner())).await?;
         }
         tx.commit().await?;
         Ok(was_dead + was_pending > 0)
@@ -150,7 +164,7 @@ impl Store {
         set: impl FnOnce(sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity>,
     ) -> Result<u64, StoreError> {
         let tx = immediate(&self.writer).await?;
-        let moved = shift(&tx, from, to, channel_id, except, set).await?;
+        let moved = shift(&tx, self.owner(), from, to, channel_id, except, set).await?;
         tx.commit().await?;
         Ok(moved)
     }
@@ -159,14 +173,27 @@ impl Store {
         self.writer.get_database_backend()
     }
 
+    /// What this node may move: what is free, and what it has in memory itself.
+    fn mine(&self) -> Condition {
+        Condition::any().add(delivery::Column::Owner.is_null()).add(delivery::Column::Owner.eq(self.owner()))
+    }
+
     pub(crate) fn mark(&self, number: usize) -> String {
         if self.backend() == DbBackend::Postgres { format!("${number}") } else { "?".into() }
     }
 }
 
+/// What is written into a delivery whose channel was deleted.
+pub(crate) fn suppressed(update: sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity> {
+    update
+        .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
+        .col_expr(delivery::Column::LastDetail, CHANNEL_DELETED.into())
+}
+
 /// Moves a channel's deliveries from one state to another, with the counters.
 pub(crate) async fn shift(
     tx: &impl ConnectionTrait,
+    owner: i64,
     from: DeliveryState,
     to: DeliveryState,
     channel_id: Uuid,
@@ -181,7 +208,7 @@ pub(crate) async fn shift(
         .filter(delivery::Column::Id.is_not_in(except));
     let moved = set(update).exec(tx).await?.rows_affected;
     if moved > 0 {
-        tx.execute_raw(Counts::moved(from, to, moved).add(tx.get_database_backend())).await?;
+        tx.execute_raw(Counts::moved(from, to, moved).add(tx.get_database_backend(), owner)).await?;
     }
     Ok(moved)
 }

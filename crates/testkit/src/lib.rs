@@ -4,6 +4,7 @@
 mod certificate;
 pub mod conformance;
 pub mod fixtures;
+mod postgres;
 mod receiver;
 pub mod rules;
 pub mod smtp;
@@ -13,6 +14,7 @@ mod trap;
 mod wire;
 
 pub use certificate::Certificate;
+pub use postgres::Postgres;
 pub use receiver::{Answer, Received, Receiver};
 pub use spellings::{Spelled, spellings};
 pub use stub::{Stub, Vars, nowhere};

@@ -93,6 +93,8 @@ pub(crate) struct EngineSettings {
     /// By how much a wait may vary, as a share of it.
     #[serde(deserialize_with = "share")]
     jitter: Option<f64>,
+    /// After how many seconds of silence other nodes take over a node's deliveries.
+    lease_s: Option<Seconds>,
 }
 
 /// What was read, and what is to be said about it.
@@ -140,6 +142,11 @@ impl EngineSettings {
         }
         policy.jitter = self.jitter.unwrap_or(policy.jitter);
         policy
+    }
+
+    /// After how much silence other nodes take over a node's deliveries.
+    pub(crate) fn lease(&self) -> Duration {
+        self.lease_s.as_ref().map_or(fanfare::LEASE, |lease| lease.0)
     }
 }
 

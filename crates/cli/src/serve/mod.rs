@@ -147,6 +147,7 @@ fn builder(settings: &Settings, database: &Database, key: &str) -> Result<Fanfar
     let mut builder = Fanfare::builder(database.url(), key)
         .map_err(|error| Failure::WrongUse(error.to_string()))?
         .retry(settings.engine.retry_policy())
+        .lease(settings.engine.lease())
         .variables(Environment::new(settings.env_allow.iter().cloned()));
     if let Some(networks) = &settings.allow_networks {
         builder = builder.addresses(AddressPolicy::new(networks.iter().copied()));

@@ -6,6 +6,8 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "fanfare_counters")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    pub slot: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub state: i16,
     pub value: i64,
 }

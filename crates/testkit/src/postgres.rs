@@ -5,11 +5,14 @@ use std::{
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 
-use crate::{PATIENCE, until};
+/// How long it may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The superuser of every database here; nobody needs a password.
 const USER: &str = "fanfare";
@@ -65,14 +68,15 @@ impl Postgres {
 
     async fn ready(&mut self) {
         let mut ask = self.client("pg_isready", "postgres");
-        let (server, log) = (&mut self.server, self.dir.path().join("server.log"));
-        until("PostgreSQL that answers", PATIENCE, async || {
-            if let Some(status) = server.try_wait().unwrap() {
-                panic!("PostgreSQL ended with {status}: {}", fs::read_to_string(&log).unwrap_or_default());
+        let log = || fs::read_to_string(self.dir.path().join("server.log")).unwrap_or_default();
+        let deadline = Instant::now() + PATIENCE;
+        while !ask.output().unwrap().status.success() {
+            if let Some(status) = self.server.try_wait().unwrap() {
+                panic!("PostgreSQL ended with {status}: {}", log());
             }
-            ask.output().unwrap().status.success().then_some(())
-        })
-        .await;
+            assert!(Instant::now() < deadline, "PostgreSQL does not answer: {}", log());
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// One of its programs, such as `pg_dump`.
@@ -91,6 +95,12 @@ impl Postgres {
         command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         command.arg("-h").arg(self.host()).args(["-U", USER, "-d", database]);
         command
+    }
+
+    /// Where one of its databases is, for Fanfare.
+    pub fn url(&self, database: &str) -> String {
+        let host = self.host().display().to_string().replace('/', "%2F");
+        format!("postgres://{USER}@{host}/{database}")
     }
 
     /// Makes a database.
