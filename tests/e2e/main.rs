@@ -19,4 +19,5 @@ mod routing;
 mod run;
 mod run_spool;
 mod run_terminal;
+mod secrets;
 mod told;

@@ -112,6 +112,17 @@ pub(crate) enum Command {
     /// Which networks the server may reach besides public addresses
     #[command(subcommand)]
     Outbound(OutboundCommand),
+    /// The keys that secrets are encrypted with
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+/// `fanfare keys`
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Encrypt all secrets anew while the server runs: with a new key in the server's key file, or with the first of
+    /// FANFARE_SECRET_KEY where that is set
+    Rotate,
 }
 
 /// `fanfare outbound`

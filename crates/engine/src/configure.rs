@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use fanfare_core::{
     Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, check_settings, merge_patch,
 };
-use fanfare_store::{ChannelRow, JobRow, StoreError};
+use fanfare_store::{ChannelRow, JobRow, Keyring, Rotated, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -200,6 +200,13 @@ impl Engine {
         let _alone = self.inner.configuring.lock().await;
         self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
         self.change(Change::DeleteJob(id.0)).await
+    }
+
+    /// Encrypts all secrets anew with the first of the keys; with `keyring`, these are the keys from now on, and have
+    /// to hold the present ones.
+    pub async fn rotate_keys(&self, keyring: Option<Keyring>) -> Result<Rotated, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        Ok(self.inner.store.rotate(keyring).await?)
     }
 
     async fn put_job(&self, row: JobRow) -> Result<JobView, ConfigureError> {

@@ -20,7 +20,7 @@ mod writer;
 
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use engine::{Engine, EngineError, EngineParts};
-pub use fanfare_store::{DeliveryFilter, DeliveryState, LastRun, Page, StoreError};
+pub use fanfare_store::{DeliveryFilter, DeliveryState, LastRun, Page, Rotated, StoreError};
 pub use ledger::{AttemptView, DeliveryDetail, DeliveryView};
 pub use node::LEASE;
 pub use preview::{Preview, PreviewError};

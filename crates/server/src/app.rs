@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     auth::{Scope, Tokens},
+    keys::{KeyPlace, Keys},
     problem::{Kind, Problem, ProblemBody},
     routes,
 };
@@ -27,6 +28,15 @@ use crate::{
 pub struct ServerOptions {
     /// A token that may do everything. Empty: there is none.
     pub admin_token: String,
+    /// Where the server itself keeps the key that secrets are encrypted with, if nobody gave one.
+    pub key_place: Option<Arc<dyn KeyPlace>>,
+}
+
+impl ServerOptions {
+    /// The defaults, with this token for the operator.
+    pub fn new(admin_token: impl Into<String>) -> Self {
+        Self { admin_token: admin_token.into(), key_place: None }
+    }
 }
 
 impl fmt::Debug for ServerOptions {
@@ -43,6 +53,7 @@ pub(crate) type AppState = Arc<Shared>;
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) tokens: Tokens,
+    pub(crate) keys: Keys,
     /// The API's document as it is served.
     pub(crate) document: Bytes,
     /// Held while a job is read, changed and written, so that of two changes none is lost.
@@ -51,7 +62,8 @@ pub(crate) struct Shared {
 
 /// The server over this engine, ready to be given a socket or, in a test, a request.
 pub fn app(engine: Engine, options: ServerOptions) -> Router {
-    router(engine, Tokens::default().with(&options.admin_token, "admin-token", Scope::Admin))
+    let tokens = Tokens::default().with(&options.admin_token, "admin-token", Scope::Admin);
+    router(engine, tokens, Keys::new(options.key_place))
 }
 
 /// The API's document, made from the handlers themselves.
@@ -59,10 +71,10 @@ pub fn openapi() -> Document {
     routes().into_openapi()
 }
 
-fn router(engine: Engine, tokens: Tokens) -> Router {
+fn router(engine: Engine, tokens: Tokens, keys: Keys) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = document.to_json().unwrap_or_default().into();
-    let state = Arc::new(Shared { engine, tokens, document, editing_jobs: Mutex::default() });
+    let state = Arc::new(Shared { engine, tokens, keys, document, editing_jobs: Mutex::default() });
     router
         .merge(routes::docs::router())
         .fallback(nothing_here)
@@ -82,6 +94,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::event_types::router())
         .merge(routes::settings::router())
         .merge(routes::outbound::router())
+        .merge(routes::keys::router())
         .merge(routes::jobs::router())
 }
 
@@ -151,7 +164,7 @@ mod tests {
         let engine = Fanfare::builder(url, &key).unwrap().start().await.unwrap();
         let scopes = [Scope::Send, Scope::Read, Scope::Admin];
         let tokens = scopes.into_iter().fold(Tokens::default(), |tokens, s| tokens.with(s.as_str(), s.as_str(), s));
-        let router = router(engine, tokens);
+        let router = router(engine, tokens, Keys::new(None));
         let document = serde_json::to_value(openapi()).unwrap();
         let mut asked = 0;
         for (path, item) in document["paths"].as_object().unwrap() {

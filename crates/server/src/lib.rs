@@ -5,6 +5,7 @@ mod auth;
 mod dto;
 mod etag;
 mod extract;
+mod keys;
 mod page;
 mod problem;
 mod reply;
@@ -12,4 +13,5 @@ mod routes;
 mod serve;
 
 pub use app::{ServerOptions, app, openapi};
+pub use keys::KeyPlace;
 pub use serve::serve;

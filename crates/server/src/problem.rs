@@ -92,6 +92,8 @@ impl Kind {
         Self(StatusCode::UNSUPPORTED_MEDIA_TYPE, "urn:fanfare:problem:media-type", "The body must be JSON");
     const INVALID: Self =
         Self(StatusCode::UNPROCESSABLE_ENTITY, "urn:fanfare:problem:invalid", "The input is not valid");
+    pub(crate) const KEY_FILE: Self =
+        Self(StatusCode::INTERNAL_SERVER_ERROR, "urn:fanfare:problem:key-file", "The key file cannot be written");
     const INTERNAL: Self =
         Self(StatusCode::INTERNAL_SERVER_ERROR, "urn:fanfare:problem:internal", "The server made a mistake");
     const UNAVAILABLE: Self =

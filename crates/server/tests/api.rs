@@ -29,6 +29,7 @@ async fn every_operation_answers_as_documented() {
     events(&api, &first).await;
     jobs(&api, &second).await;
     deliveries(&api, &first, &receiver).await;
+    keys(&api, &first).await;
     deletion(&api, &first, &second).await;
     assert_eq!(api.never_exercised(), [], "these operations were never answered with success");
 }
@@ -184,6 +185,14 @@ async fn outbound(api: &Api, channel: &str) {
     api.put(path, before).await.expect(200);
     let test = api.send("POST", &format!("/api/v1/channels/{channel}/test"), None, &[]).await.expect(200);
     assert_eq!((&test["ok"], test.get("blocked_network")), (&json!(true), None), "{test}");
+}
+
+async fn keys(api: &Api, channel: &str) {
+    let rotated = api.send("POST", "/api/v1/keys/rotate", None, &[]).await.expect(200);
+    assert_eq!(rotated["new"], false, "the key was given");
+    assert!(rotated["secrets"].as_u64().unwrap() >= 2, "{rotated}");
+    let test = api.send("POST", &format!("/api/v1/channels/{channel}/test"), None, &[]).await.expect(200);
+    assert_eq!(test["ok"], true);
 }
 
 async fn event_types(api: &Api, receiver: &Receiver) {

@@ -14,6 +14,7 @@ use crate::{
     commit::immediate,
     entity::{channel, job, setting},
     queue::{shift, suppressed},
+    rotate::place,
     tables::clean,
 };
 
@@ -269,10 +270,10 @@ async fn put_document(
 
 /// What a channel's configuration is bound to.
 fn channel_place(id: Uuid) -> String {
-    format!("fanfare_channels/{id}/config")
+    place("fanfare_channels", id, "config")
 }
 
 /// What a job's ping key is bound to.
 fn job_place(id: Uuid) -> String {
-    format!("fanfare_jobs/{id}/ping_key")
+    place("fanfare_jobs", id, "ping_key")
 }

@@ -1,6 +1,9 @@
 //! Secrets at rest: authenticated encryption, bound to the row that holds them.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chacha20poly1305::{
@@ -97,6 +100,32 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({})", self.fingerprint())
+    }
+}
+
+/// The keyring of the moment, shared by all who seal and open.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys(Arc<RwLock<Arc<Keyring>>>);
+
+impl Keys {
+    pub(crate) fn new(keyring: Keyring) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(keyring))))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Keyring> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, keyring: Keyring) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+    }
+
+    pub(crate) fn seal(&self, plain: &[u8], bound_to: &str) -> Result<Vec<u8>, KeyringError> {
+        self.get().seal(plain, bound_to)
+    }
+
+    pub(crate) fn open(&self, sealed: &[u8], bound_to: &str) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+        self.get().open(sealed, bound_to)
     }
 }
 

@@ -14,7 +14,10 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 
-use crate::{Keyring, KeyringError, StoreError, entity::meta, migration::Migrator, sqlite::Direct};
+use crate::{
+    Keyring, KeyringError, StoreError, entity::meta, keyring::Keys, migration::Migrator, rotate::FINGERPRINT,
+    sqlite::Direct,
+};
 
 /// Where the database is, and what secrets in it are encrypted with.
 #[derive(Clone, Debug)]
@@ -42,7 +45,7 @@ pub struct Store {
     pub(crate) reader: DatabaseConnection,
     /// On SQLite, where what is accepted and recorded is written.
     pub(crate) direct: Option<Direct>,
-    pub(crate) keyring: Keyring,
+    pub(crate) keyring: Keys,
     /// This start of this node, which owns the deliveries it has in memory.
     pub(crate) owner: Arc<AtomicI64>,
 }
@@ -70,7 +73,7 @@ impl Store {
         migrate(&writer).await?;
         check_key(&writer, &options.keyring).await?;
         let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), BUSY, CHECKPOINT_PAGES));
-        let (direct, keyring) = (direct.transpose()?, options.keyring.clone());
+        let (direct, keyring) = (direct.transpose()?, Keys::new(options.keyring.clone()));
         let store = Self { writer, reader, direct, keyring, owner: Arc::default() };
         store.join(now).await?;
         Ok(store)
@@ -161,12 +164,11 @@ fn make_private(file: &str) -> Result<(), StoreError> {
 
 /// Remembers the fingerprint of the first key that the database was written with, and insists on it.
 async fn check_key(db: &DatabaseConnection, keyring: &Keyring) -> Result<(), StoreError> {
-    const NAME: &str = "key_fingerprint";
-    match meta::Entity::find_by_id(NAME).one(db).await? {
+    match meta::Entity::find_by_id(FINGERPRINT).one(db).await? {
         Some(row) if keyring.has(&row.value) => Ok(()),
         Some(_) => Err(KeyringError::WrongKey.into()),
         None => {
-            let row = meta::ActiveModel { name: Set(NAME.into()), value: Set(keyring.fingerprint()) };
+            let row = meta::ActiveModel { name: Set(FINGERPRINT.into()), value: Set(keyring.fingerprint()) };
             meta::Entity::insert(row).exec_without_returning(db).await?;
             Ok(())
         }

@@ -11,6 +11,14 @@ pub(super) struct List<T> {
     pub(super) next_cursor: Option<String>,
 }
 
+/// That all secrets are encrypted anew.
+#[derive(Debug, Deserialize)]
+pub(super) struct KeysRotated {
+    pub(super) secrets: u64,
+    pub(super) key: String,
+    pub(super) new: bool,
+}
+
 /// Which networks the server may reach besides public addresses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Outbound {

@@ -8,6 +8,7 @@ mod event_types;
 mod events;
 mod explain;
 mod jobs;
+mod keys;
 mod outbound;
 mod pairs;
 mod preview;
@@ -21,8 +22,8 @@ pub(crate) use session::Session;
 
 use crate::{
     args::{
-        ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand, KindsCommand,
-        OutboundCommand,
+        ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand, KeysCommand,
+        KindsCommand, OutboundCommand,
     },
     failure::Failure,
 };
@@ -52,6 +53,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Deliveries(DeliveriesCommand::List(filters)) => deliveries::list(filters, session).await,
         Command::Deliveries(DeliveriesCommand::Show { delivery }) => deliveries::show(&delivery, session).await,
         Command::Deliveries(DeliveriesCommand::Retry(args)) => deliveries::retry(args, session).await,
+        Command::Keys(KeysCommand::Rotate) => keys::rotate(session).await,
         Command::Outbound(OutboundCommand::Show) => outbound::show(session).await,
         Command::Outbound(OutboundCommand::Allow { networks }) => outbound::allow(&networks, session).await,
         Command::Outbound(OutboundCommand::Forbid { networks }) => outbound::forbid(&networks, session).await,

@@ -9,11 +9,12 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process,
+    sync::Arc,
     time::Duration,
 };
 
 use fanfare::{Engine, EngineError, Environment, Fanfare, KeyringError, StartError, StoreError, core::AddressPolicy};
-use fanfare_server::ServerOptions;
+use fanfare_server::{KeyPlace, ServerOptions};
 use secrecy::ExposeSecret;
 use tokio::{
     net::TcpListener,
@@ -29,7 +30,7 @@ use crate::{
 };
 use database::Database;
 pub(crate) use secrets::TOKEN_FILE;
-use secrets::{AdminToken, TokenPlace};
+use secrets::{AdminToken, KeyFile, SecretKey, TokenPlace};
 
 /// How long everything under way may take to finish after a signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,13 +61,15 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let address =
         listener.local_addr().map_err(|error| Failure::Failed(format!("the socket has no address: {error}")))?;
 
-    let builder = builder(settings, &database, key.expose_secret())?;
+    let builder = builder(settings, &database, key.keys.expose_secret())?;
     let engine = tokio::select! {
         started = builder.start() => started.map_err(|error| start_failure(&error))?,
         // A database that is away can take long to be missed.
         _ = signals.next() => return Ok(()),
     };
-    let options = ServerOptions { admin_token: token.token.expose_secret().to_owned() };
+    finish_rotation(&engine, &key).await?;
+    let mut options = ServerOptions::new(token.token.expose_secret());
+    options.key_place = key.file.map(|file| Arc::new(file) as Arc<dyn KeyPlace>);
     let app = fanfare_server::app(engine.clone(), options);
     let (stop, mut stopped) = watch::channel(false);
     let shutdown = async move {
@@ -102,6 +105,16 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     }
     stop_engine(&engine, deadline).await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Finishes a change of the key that an earlier start began.
+async fn finish_rotation(engine: &Engine, key: &SecretKey) -> Result<(), Failure> {
+    let Some(file) = key.file.as_ref().filter(|_| KeyFile::has_several(&key.keys)) else { return Ok(()) };
+    let failed = |why: String| Failure::Failed(format!("the change of the key could not be finished: {why}"));
+    engine.rotate_keys(None).await.map_err(|error| failed(error.to_string()))?;
+    file.keep_first().map_err(|error| failed(error.to_string()))?;
+    tracing::info!("a change of the key that an earlier start began is finished");
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! The key and the admin token: given, kept from an earlier start, or made now.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use fanfare::Keyring;
+use fanfare_server::KeyPlace;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::database::Database;
@@ -31,10 +35,48 @@ pub(crate) enum TokenPlace {
     Written(PathBuf),
 }
 
+/// The keys that secrets are encrypted with, and the file that has them if nobody gave them.
+#[derive(Debug)]
+pub(super) struct SecretKey {
+    pub(super) keys: SecretString,
+    pub(super) file: Option<KeyFile>,
+}
+
+/// The file of the key: one key, and behind it those that it replaces, as long as something may be encrypted with them.
+#[derive(Clone, Debug)]
+pub(super) struct KeyFile(PathBuf);
+
+impl KeyFile {
+    /// Whether a change of the key was begun and not finished.
+    pub(super) fn has_several(keys: &SecretString) -> bool {
+        keys.expose_secret().contains(',')
+    }
+
+    fn keys(&self) -> io::Result<SecretString> {
+        secret_files::read(&self.0)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl KeyPlace for KeyFile {
+    fn add(&self) -> io::Result<Keyring> {
+        let present = self.keys()?;
+        let all = SecretString::from(format!("{},{}", *Keyring::generate(), present.expose_secret()));
+        let keyring = Keyring::parse(all.expose_secret()).map_err(io::Error::other)?;
+        secret_files::write(&self.0, &all)?;
+        Ok(keyring)
+    }
+
+    fn keep_first(&self) -> io::Result<()> {
+        let present = self.keys()?;
+        let first = present.expose_secret().split(',').next().unwrap_or_default().trim();
+        secret_files::write(&self.0, &first.into())
+    }
+}
+
 /// The keys that secrets are encrypted with, checked for their form.
-pub(super) fn secret_key(settings: &Settings, database: &Database) -> Result<SecretString, Failure> {
+pub(super) fn secret_key(settings: &Settings, database: &Database) -> Result<SecretKey, Failure> {
     if let Some(key) = &settings.secret_key {
-        return checked(key.clone(), "FANFARE_SECRET_KEY");
+        return Ok(SecretKey { keys: checked(key.clone(), "FANFARE_SECRET_KEY")?, file: None });
     }
     let Database::Sqlite(data) = database else {
         return Err(Failure::WrongUse(
@@ -45,7 +87,8 @@ pub(super) fn secret_key(settings: &Settings, database: &Database) -> Result<Sec
     };
     let file = settings.data_dir.join(KEY_FILE);
     if let Some(key) = read(&file)? {
-        return checked(key, &file.display().to_string());
+        let keys = checked(key, &file.display().to_string())?;
+        return Ok(SecretKey { keys, file: Some(KeyFile(file)) });
     }
     // A new key could not open what an old one closed, and would only hide that the old one is missed.
     if data.exists() {
@@ -57,7 +100,7 @@ pub(super) fn secret_key(settings: &Settings, database: &Database) -> Result<Sec
     }
     let key = SecretString::from(Keyring::generate().as_str());
     write(&file, &key)?;
-    Ok(key)
+    Ok(SecretKey { keys: key, file: Some(KeyFile(file)) })
 }
 
 /// The admin token.
@@ -131,11 +174,30 @@ mod tests {
         let key = secret_key(&settings, &database).unwrap();
         std::fs::write(data, "").unwrap();
         let again = secret_key(&settings, &database).unwrap();
-        assert_eq!(key.expose_secret(), again.expose_secret());
+        assert_eq!(key.keys.expose_secret(), again.keys.expose_secret());
         std::fs::remove_file(dir.path().join("secret-key")).unwrap();
         let refused = secret_key(&settings, &database).unwrap_err();
         assert_eq!(refused.code(), 2);
         assert!(refused.words().unwrap().contains("FANFARE_SECRET_KEY"));
+    }
+
+    #[test]
+    fn a_key_is_replaced_in_two_steps() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = KeyFile(dir.path().join("secret-key"));
+        assert!(file.add().is_err(), "there is none");
+        let old = SecretString::from(Keyring::generate().as_str());
+        write(&file.0, &old).unwrap();
+        let both = file.add().unwrap();
+        let kept = file.keys().unwrap();
+        let (new, rest) = kept.expose_secret().split_once(',').unwrap();
+        assert_eq!(rest, old.expose_secret());
+        assert_eq!(both.fingerprint(), Keyring::parse(new).unwrap().fingerprint());
+        assert!(both.has(&Keyring::parse(rest).unwrap().fingerprint()));
+        assert!(KeyFile::has_several(&kept));
+        file.keep_first().unwrap();
+        assert_eq!(file.keys().unwrap().expose_secret(), new);
+        assert!(!secret_files::open_to_others(&file.0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod docs;
 pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod outbound;
 pub(crate) mod service;
 pub(crate) mod settings;

@@ -70,7 +70,7 @@ impl Api {
         // By the settings, as an administrator would: what the builder fixes could not be changed any more.
         engine.replace_outbound(AddressPolicy::with_loopback().networks().to_vec(), None).await.unwrap();
         let document = serde_json::to_value(fanfare_server::openapi()).unwrap();
-        let router = fanfare_server::app(engine.clone(), ServerOptions { admin_token: TOKEN.into() });
+        let router = fanfare_server::app(engine.clone(), ServerOptions::new(TOKEN));
         let components = closed(document["components"].clone());
         Self { router, engine, document, components, exercised: Mutex::default(), _dir: dir }
     }
