@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Channel, Fault, escape_pointer};
+use crate::{Channel, Fault, LaneDefaults, escape_pointer};
 
 /// The configuration of one kind of channel.
 ///
@@ -22,6 +22,8 @@ pub trait ChannelConfig: Serialize + DeserializeOwned + JsonSchema {
     const DESCRIPTION: &'static str;
     /// Whether it can write to one address instead of its configured recipients.
     const ACCEPTS_RECIPIENT: bool = false;
+    /// How deliveries leave where a channel does not say otherwise: what the service documents that it takes.
+    const LANE: LaneDefaults = LaneDefaults::ONE_BY_ONE;
     /// What it builds.
     type Channel: Channel;
 
@@ -51,6 +53,8 @@ pub struct Kind {
     pub description: &'static str,
     /// Whether it can write to one address instead of its configured recipients.
     pub accepts_recipient: bool,
+    /// How deliveries leave where a channel does not say otherwise.
+    pub lane: LaneDefaults,
     schema: fn() -> Value,
     build: Build,
     redact: fn(&Value) -> Result<Value, Vec<Fault>>,
@@ -66,6 +70,7 @@ impl Kind {
             name: C::NAME,
             description: C::DESCRIPTION,
             accepts_recipient: C::ACCEPTS_RECIPIENT,
+            lane: C::LANE,
             schema: || schemars::schema_for!(C).to_value(),
             build: |config| Ok(Arc::new(parse::<C>(config)?.build()?)),
             redact: |config| {

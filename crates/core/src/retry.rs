@@ -74,10 +74,16 @@ impl RetryPolicy {
 
     /// The wait after the `failures`-th failed attempt in a row.
     pub fn wait(&self, failures: u32, random: f64) -> Duration {
-        let index = (failures.max(1) as usize - 1).min(self.schedule.len().saturating_sub(1));
-        let base = self.schedule.get(index).copied().unwrap_or(Duration::from_secs(60));
-        base.mul_f64(1.0 + self.jitter * (2.0 * random - 1.0))
+        spread(&self.schedule, failures, self.jitter, random)
     }
+}
+
+/// The `number`-th wait of a schedule (1 for the first; the last one repeats), longer or shorter by up to `jitter` as a
+/// share of it. `random` is uniform in `0.0..1.0`.
+pub fn spread(schedule: &[Duration], number: u32, jitter: f64, random: f64) -> Duration {
+    let index = (number.max(1) as usize - 1).min(schedule.len().saturating_sub(1));
+    let base = schedule.get(index).copied().unwrap_or(Duration::from_secs(60));
+    base.mul_f64(1.0 + jitter * (2.0 * random - 1.0))
 }
 
 /// `time` and a wait later, at the latest the end of time.

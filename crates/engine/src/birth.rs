@@ -23,7 +23,7 @@ pub(crate) struct Birth {
 
 impl Birth {
     pub(crate) fn new(prepared: Prepared, now: Timestamp, expires_at: Timestamp) -> Self {
-        let Prepared { event, plan, notification, user_notification, last_run } = prepared;
+        let Prepared { event, plan, notification, user_notification, last_run, is_own } = prepared;
         let row = EventRow {
             id: event.id.0,
             event_type: event.event_type.to_string(),
@@ -31,7 +31,7 @@ impl Birth {
             test: false,
             occurred_at: event.occurred_at.as_millisecond(),
             created_at: now.as_millisecond(),
-            event: event_document(&event),
+            event: event_document(&event, is_own),
             notification: document(&*notification),
             user_notification: user_notification.as_deref().map(document),
             plan: document(&plan),
@@ -54,6 +54,7 @@ impl Birth {
                 recipients: target.recipients.clone(),
                 attempts: 0,
                 expires_at,
+                is_own,
             });
             told.push(AcceptedDelivery {
                 id,
@@ -135,15 +136,17 @@ pub(crate) fn recipients_text(recipients: &Recipients) -> Option<String> {
     (*recipients != Recipients::Configured).then(|| document(recipients))
 }
 
-/// The part of an event that is kept as a document.
-pub(crate) fn event_document(event: &Event) -> String {
+/// The part of an event that is kept as a document. `own` marks one that tells of a channel's health.
+pub(crate) fn event_document(event: &Event, own: bool) -> String {
     #[derive(serde::Serialize)]
     struct Document<'a> {
         data: &'a serde_json::Map<String, serde_json::Value>,
         user: &'a Option<fanfare_core::User>,
         condition: &'a Option<fanfare_core::Condition>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        own: bool,
     }
-    document(&Document { data: &event.data, user: &event.user, condition: &event.condition })
+    document(&Document { data: &event.data, user: &event.user, condition: &event.condition, own })
 }
 
 /// JSON of a type that always has one.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    ChannelPatch, ChannelView, ConfigureError, Engine, Health, JobSpec, JobView, LaneSettings, NewChannel,
+    ChannelPatch, ChannelView, ConfigureError, Engine, Health, HealthState, JobSpec, JobView, LaneSettings, NewChannel,
     snapshot::{ChannelEntry, Snapshot},
     writer::{Change, Write},
 };
@@ -29,6 +29,13 @@ impl Engine {
     /// One channel.
     pub fn channel(&self, id: ChannelId) -> Option<ChannelView> {
         self.inner.current.get().channels.entry(id).map(|entry| self.view(entry))
+    }
+
+    /// The health of all channels in one word, with the channels' kinds.
+    pub fn healths(&self) -> Vec<(ChannelId, String, HealthState)> {
+        let snapshot = self.inner.current.get();
+        let entries = snapshot.channels.iter();
+        entries.map(|entry| (entry.info.id, entry.info.kind.clone(), self.health(entry.info.id).state)).collect()
     }
 
     /// Makes a channel.
@@ -254,7 +261,7 @@ impl Engine {
 
     fn health(&self, id: ChannelId) -> Health {
         let book = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = book.get(&id).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner).shown.clone());
+        let lane = book.get(&id).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner).shown());
         lane.unwrap_or_default()
     }
 }

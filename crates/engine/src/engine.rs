@@ -23,9 +23,10 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    AcceptError, Accepted, Clock, Explanation, Idempotency, Random, Run, Submission, SystemClock, SystemRandom,
-    UserExplanation,
+    AcceptError, Accepted, Clock, Explanation, Idempotency, LanePolicy, Random, Run, Submission, SystemClock,
+    SystemRandom, UserExplanation,
     birth::{Birth, words_for},
+    herald,
     intake::{Intake, Prepared},
     janitor,
     node::{self, LEASE},
@@ -55,6 +56,8 @@ pub struct EngineParts {
     pub variables: Arc<dyn Variables>,
     /// When to try again.
     pub retry: RetryPolicy,
+    /// When lanes probe and what makes them failing.
+    pub lanes: LanePolicy,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -66,7 +69,7 @@ pub struct EngineParts {
 }
 
 impl EngineParts {
-    /// These parts, with the machine's clock and randomness, the documented retry schedule, and nobody who knows users.
+    /// These parts, with the machine's clock and randomness, the documented schedules, and nobody who knows users.
     pub fn new(
         store: Store,
         catalog: Catalog,
@@ -83,6 +86,7 @@ impl EngineParts {
             network,
             variables,
             retry: RetryPolicy::default(),
+            lanes: LanePolicy::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             users: Arc::new(NoUsers),
@@ -133,6 +137,7 @@ impl Engine {
     pub async fn start(parts: EngineParts) -> Result<Self, EngineError> {
         let renderer = Renderer::new(&parts.catalog)?;
         let (sender, inbox) = mpsc::unbounded_channel();
+        let (turned, heard) = mpsc::unbounded_channel();
         let outside = Arc::new(Outside {
             clock: parts.clock,
             random: parts.random,
@@ -140,6 +145,8 @@ impl Engine {
             network: parts.network,
             variables: parts.variables,
             retry: parts.retry,
+            lanes: parts.lanes,
+            turned,
         });
         let current = Arc::new(Current::default());
         let health = HealthBook::default();
@@ -153,6 +160,7 @@ impl Engine {
             runtime: Handle::current(),
             lanes: HashMap::new(),
             unrecorded: Vec::new(),
+            remembered: HashMap::new(),
         };
         writer.recover().await?;
         spawn_writer(writer, inbox)?;
@@ -174,7 +182,9 @@ impl Engine {
             room: Semaphore::new(WAITING),
             stopping: AtomicBool::new(false),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        tokio::spawn(herald::run(Arc::downgrade(&inner), heard));
+        Ok(Self { inner })
     }
 
     /// The event types.
@@ -245,7 +255,7 @@ impl Engine {
         }
     }
 
-    async fn store_prepared(
+    pub(crate) async fn store_prepared(
         &self,
         key: Option<Idempotency>,
         prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
@@ -271,6 +281,7 @@ impl Engine {
             catalog: &self.inner.catalog,
             renderer: &self.inner.renderer,
             snapshot,
+            settings: &snapshot.settings,
             id: EventId(Uuid::now_v7()),
             now: self.inner.outside.clock.now(),
         }

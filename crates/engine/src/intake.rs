@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Assignment, Catalog, Event, EventId, EventType, Facts, Fault, JobRef, Notification, Plan, Recipients,
-    catalog::Layer, plan, whole_millis,
+    Assignment, Catalog, Event, EventId, EventType, Facts, Fault, JobRef, Notification, NotificationSettings, Plan,
+    Recipients, catalog::Layer, plan, whole_millis,
 };
 use fanfare_store::{JobRow, LastRun};
 use fanfare_template::Renderer;
@@ -22,14 +22,18 @@ pub(crate) struct Prepared {
     /// What the user is told, where the plan tells one directly.
     pub(crate) user_notification: Option<Arc<Notification>>,
     pub(crate) last_run: Option<LastRun>,
+    /// Whether it tells of a channel's health.
+    pub(crate) is_own: bool,
 }
 
 /// What intake works with.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Intake<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) renderer: &'a Renderer,
     pub(crate) snapshot: &'a Snapshot,
+    /// The settings of the snapshot, or what is to count instead.
+    pub(crate) settings: &'a NotificationSettings,
     pub(crate) id: EventId,
     pub(crate) now: Timestamp,
 }
@@ -116,7 +120,7 @@ impl Intake<'_> {
     ) -> Result<Prepared, AcceptError> {
         let plan = plan(&Facts {
             event_type,
-            settings: &self.snapshot.settings,
+            settings: self.settings,
             channels: &self.snapshot.channels,
             assignments,
             user_address: event_type.user_email(&event.data, event.user.as_ref()),
@@ -131,7 +135,14 @@ impl Intake<'_> {
             .transpose()
             .map_err(unsayable)?
             .map(Arc::new);
-        Ok(Prepared { event, plan, notification: Arc::new(notification), user_notification, last_run: None })
+        Ok(Prepared {
+            event,
+            plan,
+            notification: Arc::new(notification),
+            user_notification,
+            last_run: None,
+            is_own: false,
+        })
     }
 }
 

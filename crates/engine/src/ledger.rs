@@ -7,6 +7,7 @@ use fanfare_store::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, Even
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::{ConfigureError, Engine, EventView, configure::time, send::payload, writer::Write};
 
@@ -135,39 +136,43 @@ impl Engine {
             DeliveryState::Dead | DeliveryState::Pending => {}
             state => return Err(ConfigureError::Conflict(format!("a delivery that is {state} is not tried again"))),
         }
-        // A pending one that cannot be moved is in a lane's memory: its attempt is next, or under way.
-        match self.revive(&row).await? {
-            Some(_) => Ok(()),
-            None => Err(ConfigureError::Conflict("its channel has been deleted".into())),
-        }
-    }
-
-    /// Tries all deliveries that the filter names again at once, but for those whose channel has been deleted; says how
-    /// many that were.
-    pub async fn retry_many(&self, filter: DeliveryFilter) -> Result<u64, ConfigureError> {
-        let mut page = Page { before: None, limit: 500 };
-        let mut retried = 0;
-        loop {
-            let rows = self.inner.store.deliveries(&filter, page).await?;
-            let Some(last) = rows.last() else { return Ok(retried) };
-            page.before = Some(last.id);
-            let again = |row: &&DeliveryRow| matches!(row.state, DeliveryState::Dead | DeliveryState::Pending);
-            for row in rows.iter().filter(|row| !row.test).filter(again) {
-                retried += u64::from(self.revive(row).await?.unwrap_or(false));
-            }
-        }
-    }
-
-    /// Says whether it could be moved; `None` where its channel has been deleted.
-    async fn revive(&self, row: &DeliveryRow) -> Result<Option<bool>, ConfigureError> {
         let channel = ChannelId(row.channel_id);
         if self.inner.current.get().channels.entry(channel).is_none() {
-            return Ok(None);
+            return Err(ConfigureError::Conflict("its channel has been deleted".into()));
         }
+        // A pending one that cannot be moved is in a lane's memory: its attempt is next, or under way.
+        self.revive(vec![row.id], channel).await.map(drop)
+    }
+
+    /// Tries all deliveries in this state again at once, of one channel or event type where that is said, but for those
+    /// whose channel has been deleted; says how many those were. They leave at their lanes' pace.
+    pub async fn retry_many(
+        &self,
+        state: DeliveryState,
+        channel: Option<ChannelId>,
+        event_type: Option<&str>,
+    ) -> Result<u64, ConfigureError> {
+        let snapshot = self.inner.current.get();
+        let channels = snapshot.channels.iter().map(|entry| entry.info.id);
+        let began = self.inner.outside.clock.now().as_millisecond();
+        let mut retried = 0;
+        for channel in channels.filter(|id| channel.is_none_or(|channel| channel == *id)) {
+            let mut last = None;
+            loop {
+                let slice = self.inner.store.stalled(state, channel.0, event_type, last, began).await?;
+                let Some(end) = slice.last() else { break };
+                last = Some(*end);
+                retried += self.revive(slice.iter().map(|found| found.id).collect(), channel).await?;
+            }
+        }
+        Ok(retried)
+    }
+
+    async fn revive(&self, ids: Vec<Uuid>, channel: ChannelId) -> Result<u64, ConfigureError> {
         let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
         let (answer, done) = oneshot::channel();
-        self.inner.writer.send(Write::Retry(row.id, channel, answer)).map_err(|_| stopping())?;
-        Ok(Some(done.await.map_err(|_| stopping())??))
+        self.inner.writer.send(Write::Retry(ids, channel, answer)).map_err(|_| stopping())?;
+        Ok(done.await.map_err(|_| stopping())??)
     }
 
     /// What goes out for a delivery with the channel's present configuration, and whether that has changed since

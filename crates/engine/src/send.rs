@@ -3,15 +3,16 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use fanfare_core::{
-    Attempt, AttemptInfo, ChannelId, Decision, DeliveryId, ErrorKind, EventId, EventTypeId, JobId, NetworkRules,
-    Notification, Receipt, Recipients, RetryPolicy, SendError, Transport, Variables,
+    Attempt, AttemptInfo, ChannelId, DeliveryId, ErrorKind, EventId, EventTypeId, JobId, NetworkRules, Notification,
+    Receipt, Recipients, RetryPolicy, SendError, Transport, Variables,
 };
 use fanfare_store::{Attempted, Next};
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::{Clock, Random, snapshot::ChannelEntry};
+use crate::{Clock, LanePolicy, Random, herald::Turned, snapshot::ChannelEntry};
 
 /// A delivery that this node has in memory.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Leased {
     pub(crate) recipients: Recipients,
     pub(crate) attempts: u32,
     pub(crate) expires_at: Timestamp,
+    /// Whether it tells of a channel's health.
+    pub(crate) is_own: bool,
 }
 
 /// What attempts are made with.
@@ -37,18 +40,31 @@ pub(crate) struct Outside {
     pub(crate) network: Arc<dyn NetworkRules>,
     pub(crate) variables: Arc<dyn Variables>,
     pub(crate) retry: RetryPolicy,
+    pub(crate) lanes: LanePolicy,
+    /// Where lanes say what somebody must hear.
+    pub(crate) turned: mpsc::UnboundedSender<Turned>,
 }
 
-/// How an attempt ended, for the ledger and for the lane.
+/// An attempt that has ended.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    /// The channel as it was then.
+    pub(crate) entry: Arc<ChannelEntry>,
+    pub(crate) leased: Leased,
+    pub(crate) result: Result<Receipt, SendError>,
+    began: Timestamp,
+    ended: Timestamp,
+    /// What was sent, where it failed.
+    payload: Option<String>,
+}
+
+/// What is to be written of a delivery.
 #[derive(Debug)]
 pub(crate) struct Done {
     /// The start of this node that made the attempt; only as the same may it be recorded.
     pub(crate) owner: i64,
     pub(crate) channel_id: ChannelId,
     pub(crate) attempted: Attempted,
-    /// Nothing else goes out through this channel before.
-    pub(crate) pause: Option<Timestamp>,
-    pub(crate) error: Option<SendError>,
 }
 
 /// Calls the channel once. A panic inside it is a failed attempt.
@@ -70,8 +86,8 @@ pub(crate) async fn call(
     })
 }
 
-/// Makes one attempt at a delivery and decides what follows.
-pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased: Leased) -> Done {
+/// Makes one attempt at a delivery.
+pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased: Leased) -> Tried {
     let began = outside.clock.now();
     let info = AttemptInfo {
         delivery_id: leased.id,
@@ -83,44 +99,60 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         variables: &*outside.variables,
     };
     let result = call(outside, &entry, &leased.notification, info.clone()).await;
-    let now = outside.clock.now();
-    let mut attempted = Attempted {
-        delivery_id: leased.id.0,
-        next: Next::Delivered,
-        counts: 1,
-        at: began.as_millisecond(),
-        duration_ms: (now.as_millisecond() - began.as_millisecond()).max(0),
-        status: None,
-        outcome: "delivered",
-        detail: String::new(),
-        possibly_duplicate: false,
-        failure: None,
-    };
-    let error = match result {
-        Ok(receipt) => {
-            attempted.status = receipt.status.map(i32::from);
-            attempted.detail = receipt.detail;
-            return Done { owner: leased.owner, channel_id: entry.info.id, attempted, pause: None, error: None };
+    let ended = outside.clock.now();
+    let payload = if result.is_err() { payload(&entry, &leased.notification, &info).ok() } else { None };
+    Tried { entry, leased, result, began, ended, payload }
+}
+
+impl Tried {
+    /// What the ledger keeps of it, where this follows.
+    pub(crate) fn record(self, next: Next) -> Attempted {
+        let mut attempted = Attempted {
+            delivery_id: self.leased.id.0,
+            next,
+            counts: 1,
+            at: self.began.as_millisecond(),
+            duration_ms: (self.ended.as_millisecond() - self.began.as_millisecond()).max(0),
+            status: None,
+            outcome: "delivered",
+            detail: String::new(),
+            possibly_duplicate: false,
+            failure: None,
+        };
+        match self.result {
+            Ok(receipt) => {
+                attempted.status = receipt.status.map(i32::from);
+                attempted.detail = receipt.detail;
+            }
+            Err(error) => {
+                attempted.counts = i32::from(!matches!(error.kind, ErrorKind::RateLimited { .. }));
+                attempted.status = error.status.map(i32::from);
+                attempted.outcome = error.outcome();
+                attempted.possibly_duplicate = matches!(error.kind, ErrorKind::Temporary { outcome_unknown: true, .. });
+                attempted.detail = error.detail;
+                attempted.failure = Some((Uuid::now_v7(), self.payload));
+            }
         }
-        Err(error) => error,
-    };
-    attempted.counts = i32::from(!matches!(error.kind, ErrorKind::RateLimited { .. }));
-    let failures = leased.attempts + 1;
-    let decision = outside.retry.decide(&error, failures, now, leased.expires_at, outside.random.unit());
-    attempted.next = match decision {
-        Decision::Again(at) | Decision::Pause(at) => Next::Again(at.as_millisecond()),
-        Decision::Dead => Next::Dead,
-    };
-    attempted.status = error.status.map(i32::from);
-    attempted.outcome = error.outcome();
-    attempted.detail.clone_from(&error.detail);
-    attempted.possibly_duplicate = matches!(error.kind, ErrorKind::Temporary { outcome_unknown: true, .. });
-    attempted.failure = Some((Uuid::now_v7(), payload(&entry, &leased.notification, &info).ok()));
-    let pause = match decision {
-        Decision::Pause(at) => Some(at),
-        _ => None,
-    };
-    Done { owner: leased.owner, channel_id: entry.info.id, attempted, pause, error: Some(error) }
+        attempted
+    }
+}
+
+impl Leased {
+    /// What is written of a delivery whose life ended while it waited.
+    pub(crate) fn expired(&self, now: Timestamp) -> Attempted {
+        Attempted {
+            delivery_id: self.id.0,
+            next: Next::Dead,
+            counts: 0,
+            at: now.as_millisecond(),
+            duration_ms: 0,
+            status: None,
+            outcome: "expired",
+            detail: "its time ran out while its channel could not send".into(),
+            possibly_duplicate: false,
+            failure: None,
+        }
+    }
 }
 
 /// What would go out.

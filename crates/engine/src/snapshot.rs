@@ -6,13 +6,14 @@ use std::{
 };
 
 use fanfare_core::{
-    AddressPolicy, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, NotificationSettings, Registry,
+    AddressPolicy, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, LaneDefaults, NotificationSettings,
+    Registry,
 };
 use fanfare_store::{ChannelRow, JobRow, Store, StoreError};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::LaneSettings;
+use crate::{LaneSettings, lane::LaneRules};
 
 /// The name of the settings document.
 pub(crate) const NOTIFICATIONS: &str = "notifications";
@@ -48,7 +49,10 @@ pub(crate) struct ChannelTable {
 pub(crate) struct ChannelEntry {
     pub(crate) info: ChannelInfo,
     pub(crate) row: ChannelRow,
+    /// How its deliveries leave, as it is set.
     pub(crate) lane: LaneSettings,
+    /// The same with the kind's defaults.
+    pub(crate) rules: LaneRules,
     /// The adapter; or why there is none, for a configuration that was written for another version.
     pub(crate) channel: Result<Arc<dyn Channel>, String>,
 }
@@ -112,6 +116,7 @@ impl Snapshot {
 fn entry(registry: &Registry, row: ChannelRow) -> ChannelEntry {
     let kind = registry.get(&row.kind);
     let accepts_recipient = kind.as_ref().is_ok_and(|kind| kind.accepts_recipient);
+    let defaults = kind.as_ref().map_or(LaneDefaults::ONE_BY_ONE, |kind| kind.lane);
     let (channel, recipients) = match kind {
         Ok(kind) => (kind.build(&row.config).map_err(|faults| words(&faults)), kind.recipients(&row.config).ok()),
         Err(error) => (Err(error.to_string()), None),
@@ -124,7 +129,7 @@ fn entry(registry: &Registry, row: ChannelRow) -> ChannelEntry {
         recipients: recipients.filter(|_| accepts_recipient),
     };
     let lane = serde_json::from_value(row.delivery.clone()).unwrap_or_default();
-    ChannelEntry { info, row, lane, channel }
+    ChannelEntry { info, row, lane, rules: LaneRules::new(&lane, &defaults), channel }
 }
 
 fn words(faults: &[Fault]) -> String {

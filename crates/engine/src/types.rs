@@ -222,6 +222,21 @@ pub enum HealthState {
     Failing,
 }
 
+impl HealthState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Unknown, Self::Ok, Self::Limited, Self::Failing];
+
+    /// The word as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Limited => "limited",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 /// What a new channel is made of.
 #[derive(Clone, Debug)]
 pub struct NewChannel {

@@ -12,8 +12,8 @@ use std::{
 
 use fanfare_core::{ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
-    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryState, JobRow, KnownKey, NewEvent, Next, Store,
-    StoreError,
+    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryState, JobRow, KnownKey, LaneRow, NewEvent, Next,
+    Store, StoreError,
 };
 use jiff::Timestamp;
 use tokio::{
@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     AcceptError, Accepted, Idempotency,
     birth::{Birth, document},
+    herald,
     janitor::{self, KEY_LIFE},
     lane::{CAPACITY, Emptied, Lane, LaneHealth, ToLane},
     node::News,
@@ -55,14 +56,18 @@ pub(crate) enum Write {
     Record(Done),
     /// Take what is due for a channel out of the database.
     Claim(ChannelId),
+    /// Keep what a lane must know after the next start.
+    Remember(LaneRow),
+    /// A test of a channel has got through.
+    Proved(ChannelId),
     /// Store an event whose deliveries were made already.
     Tested(Box<NewEvent>, Vec<AttemptRow>, Answer<Result<(), StoreError>>),
     /// Change the configuration.
     Change(Change, Answer<Result<(), StoreError>>),
     /// End what time ends, a slice of it; answers whether there may be more.
     End(Answer<Result<bool, StoreError>>),
-    /// Try a delivery again at once; answers whether it could be.
-    Retry(Uuid, ChannelId, Answer<Result<bool, StoreError>>),
+    /// Try deliveries of a channel again at once; answers how many could be.
+    Retry(Vec<Uuid>, ChannelId, Answer<Result<u64, StoreError>>),
     /// Something happened at another node.
     News(News),
     /// Finish what is under way, for as long as this at the most, and end.
@@ -103,11 +108,14 @@ pub(crate) struct Writer {
     pub(crate) lanes: HashMap<ChannelId, Lane>,
     /// Outcomes that the database has not taken yet.
     pub(crate) unrecorded: Vec<Done>,
+    /// What lanes of an earlier start knew, until they are started.
+    pub(crate) remembered: HashMap<ChannelId, LaneRow>,
 }
 
 impl Writer {
     /// Loads the configuration, starts the lanes and gives them what waits in the database.
     pub(crate) async fn recover(&mut self) -> Result<(), StoreError> {
+        self.remembered = self.store.lanes().await?.into_iter().map(|row| (row.channel_id.into(), row)).collect();
         self.reload().await?;
         let now = self.outside.clock.now().as_millisecond();
         let snapshot = self.current.get();
@@ -208,6 +216,12 @@ impl Writer {
         for other in others {
             match other {
                 Write::Claim(channel) => self.claim(channel).await,
+                Write::Remember(row) => self.remember(&row).await,
+                Write::Proved(channel) => {
+                    if let Some(lane) = self.lanes.get(&channel) {
+                        let _ = lane.tell.send(ToLane::Proved);
+                    }
+                }
                 Write::Tested(event, attempts, answer) => {
                     let _ = answer.send(self.tested(*event, attempts).await);
                 }
@@ -218,8 +232,8 @@ impl Writer {
                     let now = self.outside.clock.now();
                     let _ = answer.send(janitor::end(&self.store, now).await);
                 }
-                Write::Retry(id, channel, answer) => {
-                    let _ = answer.send(self.retry(id, channel).await);
+                Write::Retry(ids, channel, answer) => {
+                    let _ = answer.send(self.retry(ids, channel).await);
                 }
                 Write::News(news) => self.hear(news).await,
                 Write::Stop(patience, answer) => stop = Some((patience, answer)),
@@ -355,6 +369,16 @@ impl Writer {
         let _ = lane.tell.send(ToLane::Claimed(taken, next));
     }
 
+    /// Keeps what a lane knows. Where that fails, the next start finds it out anew.
+    async fn remember(&self, row: &LaneRow) {
+        if self.current.get().channels.entry(row.channel_id.into()).is_none() {
+            return;
+        }
+        if let Err(error) = self.store.put_lane(row).await {
+            tracing::warn!(%error, "the state of a lane could not be kept");
+        }
+    }
+
     async fn tested(&mut self, event: NewEvent, attempts: Vec<AttemptRow>) -> Result<(), StoreError> {
         let mut commit = Commit::default();
         commit.insert(event);
@@ -362,15 +386,13 @@ impl Writer {
         self.store.write(commit).await
     }
 
-    async fn retry(&mut self, id: Uuid, channel: ChannelId) -> Result<bool, StoreError> {
+    async fn retry(&mut self, ids: Vec<Uuid>, channel: ChannelId) -> Result<u64, StoreError> {
         let now = self.outside.clock.now();
         let expires_at = now.checked_add(self.outside.retry.lifetime).unwrap_or(Timestamp::MAX).as_millisecond();
-        let revived = self.store.revive(id, now.as_millisecond(), expires_at).await?;
         let enabled = self.current.get().channels.entry(channel).is_some_and(|entry| entry.info.enabled);
-        if revived && enabled {
+        let revived = self.store.revive(ids, !enabled, now.as_millisecond(), expires_at).await?;
+        if revived > 0 && enabled {
             self.wake(channel, now.as_millisecond(), now.as_millisecond());
-        } else if revived {
-            self.hold(channel, now.as_millisecond()).await?;
         }
         Ok(revived)
     }
@@ -432,7 +454,8 @@ impl Writer {
         for entry in snapshot.channels.iter() {
             self.lanes.entry(entry.info.id).or_insert_with(|| {
                 let (outside, current) = (self.outside.clone(), self.current.clone());
-                Lane::start(&self.runtime, entry.info.id, outside, current, self.sender.clone())
+                let remembered = self.remembered.remove(&entry.info.id);
+                Lane::start(&self.runtime, entry.info.id, remembered, outside, current, self.sender.clone())
             });
         }
         self.current.set(snapshot);
@@ -584,6 +607,7 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         (Recipients::Only(_), Some(own)) => own,
         _ => &event.notification,
     };
+    let is_own = delivery.event_type == herald::EVENT_TYPE && herald::is_own(&event.event);
     Ok(Leased {
         owner: delivery.owner.unwrap_or(0),
         id: delivery.id.into(),
@@ -594,5 +618,6 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         recipients,
         attempts: u32::try_from(delivery.attempts).unwrap_or(0),
         expires_at: Timestamp::from_millisecond(delivery.expires_at).unwrap_or(Timestamp::MAX),
+        is_own,
     })
 }

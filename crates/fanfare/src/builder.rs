@@ -6,7 +6,7 @@ use fanfare_core::{
     AddressPolicy, Catalog, CatalogError, Kind, NoUsers, Registry, RetryPolicy, TransportError, UserDirectory,
     Variables,
 };
-use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, SystemClock};
+use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, LanePolicy, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, Outbound, tls_config};
 use fanfare_store::{Keyring, KeyringError, Store, StoreError, StoreOptions};
@@ -26,6 +26,8 @@ pub struct Fanfare {
     users: Arc<dyn UserDirectory>,
     retry: RetryPolicy,
     lease: Duration,
+    lanes: LanePolicy,
+    limits: Limits,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,6 +68,8 @@ impl Fanfare {
             users: Arc::new(NoUsers),
             retry: RetryPolicy::default(),
             lease: LEASE,
+            lanes: LanePolicy::default(),
+            limits: Limits::default(),
             clock: Arc::new(SystemClock),
         })
     }
@@ -133,6 +137,20 @@ impl Fanfare {
         self
     }
 
+    /// When lanes probe and gather, and what makes a channel count as failing.
+    #[must_use]
+    pub fn lanes(mut self, lanes: LanePolicy) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// How much one outbound HTTP exchange may take.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -147,13 +165,13 @@ impl Fanfare {
         let tls = tls_config(self.extra_ca_pem.as_deref())?;
         let locked = self.addresses.is_some();
         let guard = Arc::new(Guard::new(self.addresses.unwrap_or_else(AddressPolicy::home_and_office)));
-        let transport = Arc::new(HttpTransport::new(guard.clone(), tls, Limits::default())?);
+        let transport = Arc::new(HttpTransport::new(guard.clone(), tls, self.limits)?);
         let network = Outbound::new(guard, self.extra_ca_pem);
         let network = Arc::new(if locked { network.locked() } else { network });
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
-        let (retry, lease, clock, users) = (self.retry, self.lease, self.clock, self.users);
-        Ok(Engine::start(EngineParts { retry, lease, clock, users, ..parts }).await?)
+        let Self { retry, lanes, lease, clock, users, .. } = self;
+        Ok(Engine::start(EngineParts { retry, lanes, lease, clock, users, ..parts }).await?)
     }
 }

@@ -7,6 +7,7 @@ mod variables;
 pub use builder::{Fanfare, StartError};
 pub use fanfare_core as core;
 pub use fanfare_engine::*;
+pub use fanfare_http::Limits;
 pub use fanfare_store::{Keyring, KeyringError};
 pub use kinds::registry;
 pub use variables::Environment;

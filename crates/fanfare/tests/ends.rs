@@ -10,7 +10,7 @@ use common::{
     Database::{self, Postgresql, Sqlite},
     Home, PATIENCE, make_global, system_error, wait_until, webhook,
 };
-use fanfare::{ChannelPatch, DeliveryFilter, DeliveryState, Engine, core::ChannelId};
+use fanfare::{ChannelPatch, DeliveryState, Engine, core::ChannelId};
 use fanfare_testkit::{Answer, Receiver};
 use rstest::rstest;
 
@@ -138,8 +138,7 @@ async fn what_cannot_be_tried_again_hinders_nothing_else(#[values(Sqlite, Postgr
     wait_until(&engine, "dead", 4).await;
     engine.delete_channel(gone, true, None).await.unwrap();
     receiver.answer_always(Answer::status(200));
-    let all = DeliveryFilter { state: Some(DeliveryState::Dead), ..DeliveryFilter::default() };
-    assert_eq!(engine.retry_many(all).await.unwrap(), 2);
+    assert_eq!(engine.retry_many(DeliveryState::Dead, None, None).await.unwrap(), 2);
     wait_until(&engine, "delivered", 2).await;
     for sent in dead {
         let of_gone = sent.unwrap().deliveries.into_iter().find(|delivery| delivery.channel_id == gone).unwrap();

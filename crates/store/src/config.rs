@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     DeliveryState, Store, StoreError,
     commit::immediate,
-    entity::{channel, job, setting},
+    entity::{channel, job, lane, setting},
     queue::{shift, suppressed},
     rotate::place,
     tables::clean,
@@ -139,6 +139,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         channel::Entity::delete_by_id(id).exec(&tx).await?;
+        lane::Entity::delete_by_id(id).exec(&tx).await?;
         if let Some((name, document)) = settings {
             put_document(&tx, name, document, now).await?;
         }

@@ -7,6 +7,7 @@ mod ends;
 mod entity;
 mod error;
 mod keyring;
+mod lanes;
 mod ledger;
 mod migration;
 mod node;
@@ -20,11 +21,13 @@ mod tables;
 
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
 pub use config::{CHANNEL_DELETED, ChannelRow, JobRow, LastRun};
-pub use entity::{attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow};
+pub use entity::{
+    attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow, lane::Model as LaneRow,
+};
 pub use error::StoreError;
 pub use keyring::{Keyring, KeyringError};
 pub use ledger::{DeliveryFilter, Page};
 pub use open::{Store, StoreOptions};
-pub use queue::{Claimed, Waiting};
+pub use queue::{Claimed, Stalled, Waiting};
 pub use rotate::Rotated;
 pub use state::DeliveryState;

@@ -8,7 +8,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Ends)]
+        vec![Box::new(First), Box::new(Ends), Box::new(Lanes)]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {
@@ -44,6 +44,22 @@ impl MigrationName for Ends {
 impl MigrationTrait for Ends {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         create_tables(manager.get_connection(), ENDS).await
+    }
+}
+
+/// Keeps what lanes must know after the next start.
+struct Lanes;
+
+impl MigrationName for Lanes {
+    fn name(&self) -> &str {
+        "0003_lanes"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Lanes {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), LANES).await
     }
 }
 
@@ -184,4 +200,18 @@ CREATE TABLE fanfare_attempts (
     payload TEXT
 ) {without_rowid};
 CREATE INDEX fanfare_attempts_delivery ON fanfare_attempts (delivery_id, id);
+";
+
+/// What a lane must know after the next start. `told` says that somebody was told that it fails, `is_open` that its
+/// breaker is open.
+const LANES: &str = "
+CREATE TABLE fanfare_lanes (
+    channel_id {id} NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL,
+    since BIGINT,
+    last_error TEXT,
+    told BOOLEAN NOT NULL,
+    is_open BOOLEAN NOT NULL,
+    paused_until BIGINT
+) {without_rowid};
 ";

@@ -22,6 +22,18 @@ pub struct Claimed {
     pub event: EventRow,
 }
 
+/// A place among the deliveries that may be tried again.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Stalled {
+    /// When it is due, for a pending one.
+    pub due_at: i64,
+    /// The delivery.
+    pub id: Uuid,
+}
+
+/// How many deliveries are tried again at once.
+const SLICE: usize = 500;
+
 /// What waits for one channel in the database.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
 pub struct Waiting {
@@ -131,28 +143,69 @@ impl Store {
         .await
     }
 
-    /// Makes one dead or pending delivery due at once, with a new life until `expires_at`.
-    /// False where it stands in another state or an attempt is being made.
-    pub async fn revive(&self, id: Uuid, now: i64, expires_at: i64) -> Result<bool, StoreError> {
+    /// A slice of the dead, or of the pending that are due later, of one channel: what comes after `after`, in an order
+    /// that an index has. What was attempted at `now` or later is left out, so that going through all slices ends.
+    pub async fn stalled(
+        &self,
+        state: DeliveryState,
+        channel_id: Uuid,
+        event_type: Option<&str>,
+        after: Option<Stalled>,
+        now: i64,
+    ) -> Result<Vec<Stalled>, StoreError> {
+        let is_pending = state == DeliveryState::Pending;
+        let first = if is_pending { Uuid::max() } else { Uuid::nil() };
+        let after = after.unwrap_or(Stalled { due_at: now, id: first });
+        let mut values = vec![Value::from(channel_id), Value::from(after.id)];
+        let mut mark = |value: Value| {
+            values.push(value);
+            self.mark(values.len())
+        };
+        let of_type = event_type.map(|name| format!(" AND event_type = {}", mark(name.into()))).unwrap_or_default();
+        let (due, place, order) = if is_pending {
+            let due = after.due_at;
+            let place = format!("owner IS NULL AND due_at >= {due} AND (due_at > {due} OR id > {})", self.mark(2));
+            ("due_at", place, "due_at, id")
+        } else {
+            ("CAST(0 AS BIGINT)", format!("id > {}", self.mark(2)), "id")
+        };
+        let sql = format!(
+            "SELECT {due} AS due_at, id FROM fanfare_deliveries WHERE state = {} AND channel_id = {} AND {place} \
+             AND test = FALSE AND (last_attempt_at IS NULL OR last_attempt_at < {now}){of_type} \
+             ORDER BY {order} LIMIT {SLICE}",
+            state.number(),
+            self.mark(1),
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        Ok(Stalled::find_by_statement(statement).all(&self.reader).await?)
+    }
+
+    /// Makes these dead or pending deliveries due at once, with a new life until `expires_at`; where their channel is
+    /// disabled, holds them. Says how many: those that stand in another state, or in a lane's memory, stay as they are.
+    pub async fn revive(&self, ids: Vec<Uuid>, hold: bool, now: i64, expires_at: i64) -> Result<u64, StoreError> {
+        let to = if hold { DeliveryState::Held } else { DeliveryState::Pending };
+        let (due_at, held_at) = if hold { (None, Some(now)) } else { (Some(now), None) };
         let tx = immediate(&self.writer).await?;
-        let update = |state: DeliveryState| {
-            delivery::Entity::update_many()
-                .col_expr(delivery::Column::State, Expr::value(DeliveryState::Pending.number()))
-                .col_expr(delivery::Column::DueAt, Expr::value(now))
+        let mut revived = 0;
+        // In this order nothing is met twice.
+        for from in [DeliveryState::Pending, DeliveryState::Dead] {
+            let update = delivery::Entity::update_many()
+                .col_expr(delivery::Column::State, Expr::value(to.number()))
+                .col_expr(delivery::Column::DueAt, Expr::value(due_at))
+                .col_expr(delivery::Column::HeldAt, Expr::value(held_at))
                 .col_expr(delivery::Column::ExpiresAt, Expr::value(expires_at))
-                .filter(delivery::Column::Id.eq(id))
+                .filter(delivery::Column::Id.is_in(ids.iter().copied()))
                 .filter(delivery::Column::Owner.is_null())
                 .filter(delivery::Column::Test.eq(false))
-                .filter(Expr::cust(format!("state = {}", state.number())))
-        };
-        let was_dead = update(DeliveryState::Dead).exec(&tx).await?.rows_affected;
-        let was_pending = if was_dead == 0 { update(DeliveryState::Pending).exec(&tx).await?.rows_affected } else { 0 };
-        if was_dead > 0 {
-            let counts = Counts::moved(DeliveryState::Dead, DeliveryState::Pending, was_dead);
-            tx.execute_raw(counts.add(self.backend(), self.owner())).await?;
+                .filter(Expr::cust(format!("state = {}", from.number())));
+            let count = update.exec(&tx).await?.rows_affected;
+            if count > 0 && from != to {
+                tx.execute_raw(Counts::moved(from, to, count).add(self.backend(), self.owner())).await?;
+            }
+            revived += count;
         }
         tx.commit().await?;
-        Ok(was_dead + was_pending > 0)
+        Ok(revived)
     }
 
     async fn shift(

@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Http, Mentions, SecretUrl, text};
+use fanfare_core::{ChannelConfig, Fault, Http, LaneDefaults, Mentions, SecretUrl, text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,9 @@ impl ChannelConfig for DiscordConfig {
     const KIND: &'static str = "discord";
     const NAME: &'static str = "Discord";
     const DESCRIPTION: &'static str = "Writes to a channel of Discord, or to a thread, through a webhook.";
+    /// The documented limit that holds for everybody: 50 a second from one address. What one webhook may do stands in
+    /// the answers alone.
+    const LANE: LaneDefaults = LaneDefaults::paced(50.0, 50);
     type Channel = Http<Discord>;
 
     fn build(self) -> Result<Http<Discord>, Vec<Fault>> {

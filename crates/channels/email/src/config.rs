@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Secret, bare_address};
+use fanfare_core::{ChannelConfig, Fault, LaneDefaults, Secret, bare_address};
 use lettre::message::Mailbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,8 @@ impl ChannelConfig for EmailConfig {
     const NAME: &'static str = "E-mail";
     const DESCRIPTION: &'static str = "Writes to people through your mail server (SMTP).";
     const ACCEPTS_RECIPIENT: bool = true;
+    /// A few connections, as mail servers take them.
+    const LANE: LaneDefaults = LaneDefaults { concurrency: 4, ..LaneDefaults::ONE_BY_ONE };
     type Channel = Email;
 
     fn build(self) -> Result<Email, Vec<Fault>> {

@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{BaseUrl, ChannelConfig, Fault, Http, Secret};
+use fanfare_core::{BaseUrl, ChannelConfig, Fault, Http, LaneDefaults, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,8 @@ impl ChannelConfig for NtfyConfig {
     const KIND: &'static str = "ntfy";
     const NAME: &'static str = "ntfy";
     const DESCRIPTION: &'static str = "Push notifications to phones and desktops over ntfy.sh or a server of your own.";
+    /// A server's own defaults: 60 at once, then one in 5 seconds.
+    const LANE: LaneDefaults = LaneDefaults::paced(0.2, 60);
     type Channel = Http<Ntfy>;
 
     fn build(self) -> Result<Http<Ntfy>, Vec<Fault>> {

@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Http, Mentions, SecretUrl};
+use fanfare_core::{ChannelConfig, Fault, Http, LaneDefaults, Mentions, SecretUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ impl ChannelConfig for SlackConfig {
     const KIND: &'static str = "slack";
     const NAME: &'static str = "Slack";
     const DESCRIPTION: &'static str = "Writes to a channel of Slack through an incoming webhook.";
+    /// About one message a second for each webhook, short bursts tolerated.
+    const LANE: LaneDefaults = LaneDefaults::paced(1.0, 5);
     type Channel = Http<Slack>;
 
     fn build(self) -> Result<Http<Slack>, Vec<Fault>> {

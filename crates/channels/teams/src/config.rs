@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Http, SecretUrl};
+use fanfare_core::{ChannelConfig, Fault, Http, LaneDefaults, SecretUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ impl ChannelConfig for TeamsConfig {
     const KIND: &'static str = "teams";
     const NAME: &'static str = "Microsoft Teams";
     const DESCRIPTION: &'static str = "Writes cards to a channel or chat of Teams, through a workflow.";
+    /// The shorter windows: 4 in a second, 60 in 30 seconds.
+    const LANE: LaneDefaults = LaneDefaults::paced(1.0, 3);
     type Channel = Http<Teams>;
 
     fn build(self) -> Result<Http<Teams>, Vec<Fault>> {

@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{ChannelConfig, Fault, Http, Secret, SecretUrl};
+use fanfare_core::{ChannelConfig, Fault, Http, LaneDefaults, Secret, SecretUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ impl ChannelConfig for TelegramConfig {
     const KIND: &'static str = "telegram";
     const NAME: &'static str = "Telegram";
     const DESCRIPTION: &'static str = "Writes to a chat of Telegram as a bot.";
+    /// 20 in a minute, which is what a group takes; a chat with one person takes one a second.
+    const LANE: LaneDefaults = LaneDefaults::paced(0.25, 5);
     type Channel = Http<Telegram>;
 
     fn build(self) -> Result<Http<Telegram>, Vec<Fault>> {

@@ -1,6 +1,6 @@
 //! What an operator fills in, and what is wrong with it.
 
-use fanfare_core::{BaseUrl, ChannelConfig, Fault, Http, Secret};
+use fanfare_core::{BaseUrl, ChannelConfig, Fault, Http, LaneDefaults, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ impl ChannelConfig for TwilioConfig {
     const KIND: &'static str = "twilio";
     const NAME: &'static str = "SMS (Twilio)";
     const DESCRIPTION: &'static str = "Short messages to a phone, over Twilio. Each costs money.";
+    /// One message a second from an ordinary number; what is more queues at Twilio.
+    const LANE: LaneDefaults = LaneDefaults::paced(1.0, 5);
     type Channel = Http<Twilio>;
 
     fn build(self) -> Result<Http<Twilio>, Vec<Fault>> {

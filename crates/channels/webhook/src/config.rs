@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanfare_core::{ChannelConfig, Fault, Http, Secret, SecretUrl, escape_pointer};
+use fanfare_core::{ChannelConfig, Fault, Http, LaneDefaults, Secret, SecretUrl, escape_pointer};
 use http::{HeaderName, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,8 @@ impl ChannelConfig for WebhookConfig {
     const KIND: &'static str = "webhook";
     const NAME: &'static str = "Webhook";
     const DESCRIPTION: &'static str = "Calls any HTTP address with JSON or a body of your own, signed if you like.";
+    /// The receiver is one's own: as fast as it answers, and every event by itself.
+    const LANE: LaneDefaults = LaneDefaults { concurrency: 32, digest: false, ..LaneDefaults::ONE_BY_ONE };
     type Channel = Http<Webhook>;
 
     fn build(self) -> Result<Http<Webhook>, Vec<Fault>> {

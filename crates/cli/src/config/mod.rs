@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use fanfare::core::RetryPolicy;
+use fanfare::{LanePolicy, Limits, core::RetryPolicy};
 use figment::{
     Figment,
     value::{Dict, Value},
@@ -82,7 +82,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The table `[engine]`: when failed deliveries are tried again. What is absent has its documented value.
+/// The table `[engine]`: how long the engine waits for what. What is absent has its documented value.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EngineSettings {
@@ -95,6 +95,14 @@ pub(crate) struct EngineSettings {
     jitter: Option<f64>,
     /// After how many seconds of silence other nodes take over a node's deliveries.
     lease_s: Option<Seconds>,
+    /// The waits before the probes of a channel whose configuration is wrong, in seconds; the last one repeats.
+    probe_schedule_s: Option<Vec<Seconds>>,
+    /// Over how long five attempts in a row must have failed for a channel to count as failing, in seconds.
+    failing_after_s: Option<Seconds>,
+    /// How long an outbound HTTP connection may take to be made, in seconds.
+    connect_timeout_s: Option<Seconds>,
+    /// How long a whole outbound HTTP exchange may take, in seconds.
+    exchange_timeout_s: Option<Seconds>,
 }
 
 /// What was read, and what is to be said about it.
@@ -137,9 +145,7 @@ impl EngineSettings {
         if let Some(schedule) = &self.retry_schedule_s {
             policy.schedule = schedule.iter().map(|wait| wait.0).collect();
         }
-        if let Some(lifetime) = &self.lifetime_s {
-            policy.lifetime = lifetime.0;
-        }
+        set(&mut policy.lifetime, &self.lifetime_s);
         policy.jitter = self.jitter.unwrap_or(policy.jitter);
         policy
     }
@@ -147,6 +153,24 @@ impl EngineSettings {
     /// After how much silence other nodes take over a node's deliveries.
     pub(crate) fn lease(&self) -> Duration {
         self.lease_s.as_ref().map_or(fanfare::LEASE, |lease| lease.0)
+    }
+
+    /// The policy of lanes with what is set here.
+    pub(crate) fn lane_policy(&self) -> LanePolicy {
+        let mut policy = LanePolicy::default();
+        if let Some(schedule) = &self.probe_schedule_s {
+            policy.probes = schedule.iter().map(|wait| wait.0).collect();
+        }
+        set(&mut policy.failing_after, &self.failing_after_s);
+        policy
+    }
+
+    /// The limits of outbound HTTP with what is set here.
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        set(&mut limits.connect, &self.connect_timeout_s);
+        set(&mut limits.exchange, &self.exchange_timeout_s);
+        limits
     }
 }
 
@@ -182,6 +206,12 @@ pub(crate) fn load(
         .merge(flags);
     let settings: Settings = figment.extract().map_err(|error| ConfigError::of(error, file.as_deref()))?;
     Ok(Loaded { settings, file, warnings })
+}
+
+fn set(duration: &mut Duration, seconds: &Option<Seconds>) {
+    if let Some(seconds) = seconds {
+        *duration = seconds.0;
+    }
 }
 
 #[derive(Debug)]

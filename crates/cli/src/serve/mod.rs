@@ -161,6 +161,8 @@ fn builder(settings: &Settings, database: &Database, key: &str) -> Result<Fanfar
         .map_err(|error| Failure::WrongUse(error.to_string()))?
         .retry(settings.engine.retry_policy())
         .lease(settings.engine.lease())
+        .lanes(settings.engine.lane_policy())
+        .limits(settings.engine.limits())
         .variables(Environment::new(settings.env_allow.iter().cloned()));
     if let Some(networks) = &settings.allow_networks {
         builder = builder.addresses(AddressPolicy::new(networks.iter().copied()));

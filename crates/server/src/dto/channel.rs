@@ -33,6 +33,8 @@ pub(crate) struct ChannelKind {
     config_schema: Value,
     /// Whether it can write to one address instead of its configured recipients.
     accepts_recipient: bool,
+    /// How its channels' deliveries leave where a channel does not say otherwise.
+    delivery: LaneSettings,
 }
 
 /// A configured destination. Secrets in `config` are shown as a placeholder.
@@ -212,6 +214,7 @@ impl From<&core::Kind> for ChannelKind {
             description: kind.description,
             config_schema: kind.config_schema(),
             accepts_recipient: kind.accepts_recipient,
+            delivery: kind.lane.into(),
         }
     }
 }
@@ -227,6 +230,15 @@ impl From<ChannelView> for Channel {
 impl Channel {
     pub(crate) fn id(&self) -> Uuid {
         self.id
+    }
+}
+
+impl From<core::LaneDefaults> for LaneSettings {
+    fn from(lane: core::LaneDefaults) -> Self {
+        let core::LaneDefaults { concurrency, rate, burst, digest } = lane;
+        // A burst means nothing without a rate.
+        let burst = rate.is_some().then_some(burst);
+        Self { concurrency: Some(concurrency), rate, burst, digest: Some(digest) }
     }
 }
 

@@ -39,9 +39,9 @@ pub(crate) struct RetryInput {
     /// Where they stand: `dead` or `pending`.
     pub(crate) state: DeliveryState,
     /// Through which channel.
-    channel_id: Option<Uuid>,
+    pub(crate) channel_id: Option<Uuid>,
     /// Of which event type.
-    event_type: Option<String>,
+    pub(crate) event_type: Option<String>,
 }
 
 /// How many deliveries are tried again now.
@@ -184,13 +184,6 @@ impl From<&DeliveryQuery> for DeliveryFilter {
             event_id: query.event_id,
             test: query.test,
         }
-    }
-}
-
-impl From<RetryInput> for DeliveryFilter {
-    fn from(input: RetryInput) -> Self {
-        let RetryInput { state, channel_id, event_type } = input;
-        Self { state: Some(state.into()), channel_id, event_type, ..Self::default() }
     }
 }
 

@@ -76,6 +76,8 @@ async fn retry(
 }
 
 /// Try many deliveries again now.
+///
+/// They leave at the pace of their channels. Those that were dead get a new life.
 #[utoipa::path(
     post, path = "/api/v1/deliveries/retry", tag = "deliveries", security(("token" = ["admin"])),
     operation_id = "retry_deliveries", request_body = RetryInput,
@@ -90,5 +92,7 @@ async fn retry_many(
     if !matches!(input.state, DeliveryState::Dead | DeliveryState::Pending) {
         return Err(Problem::fault("/state", "only dead and pending deliveries can be tried again"));
     }
-    Ok(Reply::accepted(Retried { retried: app.engine.retry_many(input.into()).await? }))
+    let RetryInput { state, channel_id, event_type } = input;
+    let retried = app.engine.retry_many(state.into(), channel_id.map(Into::into), event_type.as_deref()).await?;
+    Ok(Reply::accepted(Retried { retried }))
 }

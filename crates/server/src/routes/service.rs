@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use axum::{extract::State, response::Response};
+use fanfare::{HealthState, core::ChannelId};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -57,7 +58,7 @@ async fn readyz(State(app): State<AppState>) -> Result<Reply<Alive>, Problem> {
 async fn metrics(State(app): State<AppState>, _: Allowed<ToRead>) -> Result<Response, Problem> {
     let (accepted, states) = app.engine.counters().await?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(reply::bytes(StatusCode::OK, content_type, exposition(accepted, &states)))
+    Ok(reply::bytes(StatusCode::OK, content_type, exposition(accepted, &states) + &health(&app.engine.healths())))
 }
 
 /// The counters as text. What was accepted equals the sum of the states at every moment.
@@ -76,6 +77,23 @@ fn exposition<'a>(accepted: i64, states: impl IntoIterator<Item = (&'a &'static 
     text
 }
 
+/// The health of channels as text: of the four states of each, the one that it is in has a 1.
+fn health(channels: &[(ChannelId, String, HealthState)]) -> String {
+    let mut text =
+        "# HELP fanfare_channel_health Whether deliveries get through a channel: 1 for the state it is in.\n\
+                    # TYPE fanfare_channel_health gauge\n"
+            .to_owned();
+    for (id, kind, now) in channels {
+        for state in HealthState::ALL {
+            let (is, state) = (u8::from(state == *now), state.as_str());
+            // Writing to a String cannot fail.
+            let _ =
+                writeln!(text, "fanfare_channel_health{{channel_id=\"{id}\",kind=\"{kind}\",state=\"{state}\"}} {is}");
+        }
+    }
+    text
+}
+
 /// This document.
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "service", security(("token" = ["read"])),
@@ -88,6 +106,17 @@ async fn document(State(app): State<AppState>, _: Allowed<ToRead>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_channel_is_in_one_state() {
+        let id = ChannelId::from(uuid::Uuid::nil());
+        let text = health(&[(id, "ntfy".into(), HealthState::Limited)]);
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines.len(), 4);
+        let on: Vec<_> = lines.iter().filter(|line| line.ends_with(" 1")).collect();
+        let label = "channel_id=\"00000000-0000-0000-0000-000000000000\",kind=\"ntfy\",state=\"limited\"";
+        assert_eq!(on, [&format!("fanfare_channel_health{{{label}}} 1").as_str()]);
+    }
 
     #[test]
     fn counters_are_lines() {

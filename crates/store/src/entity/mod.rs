@@ -9,6 +9,7 @@ pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod idempotency;
 pub(crate) mod job;
+pub(crate) mod lane;
 pub(crate) mod meta;
 pub(crate) mod node;
 pub(crate) mod setting;
