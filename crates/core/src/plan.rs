@@ -77,6 +77,15 @@ impl Target {
             Recipients::Configured | Recipients::Except(_) => "channel".into(),
         }
     }
+
+    /// Who is told, as it is remembered while a condition lasts: a channel whoever of its recipients is left out, a
+    /// user through whichever channel.
+    pub fn key(&self) -> String {
+        match &self.recipients {
+            Recipients::Only(address) => format!("user:{}", address.to_lowercase()),
+            Recipients::Configured | Recipients::Except(_) => format!("channel:{}", self.channel_id),
+        }
+    }
 }
 
 /// Why somebody is told.

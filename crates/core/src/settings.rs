@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Catalog, ChannelId, Channels, EventType, EventTypeId, Fault, catalog::Layer};
+use crate::{
+    Catalog, ChannelId, Channels, EventType, EventTypeId, Fault, Reminder, catalog::Layer,
+    remind::DEFAULT_REMINDER_HOURS,
+};
 
 /// Who hears of system events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +60,12 @@ impl NotificationSettings {
     /// The channels of an event type: its own, else the global ones.
     pub fn channels_of(&self, event_type: &EventType) -> &[ChannelId] {
         self.of(event_type).and_then(|s| s.channels.as_deref()).unwrap_or(&self.global_channels)
+    }
+
+    /// How often a target is told of a condition of this event type that lasts.
+    pub fn reminder_of(&self, event_type: &EventType) -> Reminder {
+        let own = self.of(event_type).and_then(|settings| settings.reminder_hours);
+        Reminder::hours(own.or(event_type.reminder_hours).unwrap_or(DEFAULT_REMINDER_HOURS))
     }
 
     /// What was decided for an event type.

@@ -25,7 +25,8 @@ use uuid::Uuid;
 use crate::{
     AcceptError, Accepted, Clock, Explanation, Idempotency, LanePolicy, Random, Run, Submission, SystemClock,
     SystemRandom, UserExplanation,
-    birth::{Birth, words_for},
+    birth::words_for,
+    conditions::Draft,
     herald,
     intake::{Intake, Prepared},
     janitor,
@@ -216,12 +217,12 @@ impl Engine {
     /// Who would hear of an event, and what they would be told. Nothing is stored or sent.
     pub async fn explain(&self, submission: Submission) -> Result<Explanation, AcceptError> {
         let submission = self.complete(submission).await;
-        self.explain_prepared(|intake| intake.submission(submission))
+        self.explain_prepared(|intake| intake.submission(submission)).await
     }
 
     /// Who would hear of a run, and what they would be told. Nothing is stored or sent.
-    pub fn explain_run(&self, job: &str, run: Run) -> Result<Explanation, AcceptError> {
-        self.explain_prepared(|intake| intake.run(find_job(intake.snapshot, job)?, run))
+    pub async fn explain_run(&self, job: &str, run: Run) -> Result<Explanation, AcceptError> {
+        self.explain_prepared(|intake| intake.run(find_job(intake.snapshot, job)?, run)).await
     }
 
     /// The same event with what is known of its user. One that is wrong anyway is left to whoever refuses it.
@@ -271,7 +272,7 @@ impl Engine {
         let (answer, accepted) = oneshot::channel();
         // A database may not keep U+0000, and a key must be found as it was kept.
         let key = key.map(|key| Idempotency { key: key.key.replace('\0', "\u{fffd}"), ..key });
-        let acceptance = Acceptance { birth: Birth::new(prepared, now, expires_at), key, answer };
+        let acceptance = Acceptance { draft: Draft::new(prepared, now, expires_at), key, answer };
         self.inner.writer.send(Write::Accept(Box::new(acceptance))).map_err(|_| stopping())?;
         accepted.await.map_err(|_| stopping())?
     }
@@ -287,13 +288,18 @@ impl Engine {
         }
     }
 
-    fn explain_prepared(
+    async fn explain_prepared(
         &self,
         prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
     ) -> Result<Explanation, AcceptError> {
         let snapshot = self.inner.current.get();
-        let prepared = prepare(&self.intake(&snapshot))?;
+        let mut prepared = prepare(&self.intake(&snapshot))?;
         let at = self.inner.outside.clock.now();
+        if let Some(concern) = &prepared.concern {
+            let known = self.inner.store.conditions(&concern.ids().collect()).await;
+            let known = known.map_err(|error| AcceptError::Unavailable(error.to_string()))?;
+            prepared.plan = concern.settle(prepared.plan, &known, at);
+        }
         let (mut payloads, mut user) = (BTreeMap::new(), None);
         for target in &prepared.plan.targets {
             let Some(entry) = snapshot.channels.entry(target.channel_id) else { continue };

@@ -11,7 +11,7 @@ use fanfare_template::Renderer;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::{AcceptError, Run, Submission, snapshot::Snapshot};
+use crate::{AcceptError, Run, Submission, conditions::Concern, snapshot::Snapshot};
 
 /// An event that may be accepted, with its plan and its words.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) last_run: Option<LastRun>,
     /// Whether it tells of a channel's health.
     pub(crate) is_own: bool,
+    /// The conditions that it begins, continues or ends; who knows of them is not yet taken out of the plan.
+    pub(crate) concern: Option<Concern>,
 }
 
 /// What intake works with.
@@ -54,13 +56,14 @@ impl Intake<'_> {
             return Err(AcceptError::Invalid(vec![fault]));
         }
         let data = event_type.check(submission.data, submission.user.as_ref()).map_err(AcceptError::Invalid)?;
+        let condition = event_type.condition_of(&data, submission.condition);
         let event = Event {
             id: self.id,
             event_type: event_type.id.clone(),
             data,
             user: submission.user,
             job: None,
-            condition: submission.condition,
+            condition,
             occurred_at: whole_millis(submission.occurred_at.unwrap_or(self.now)),
         };
         self.prepare(event_type, event, &[])
@@ -135,6 +138,7 @@ impl Intake<'_> {
             .transpose()
             .map_err(unsayable)?
             .map(Arc::new);
+        let concern = Concern::of(&event, event_type, self.settings.reminder_of(event_type));
         Ok(Prepared {
             event,
             plan,
@@ -142,6 +146,7 @@ impl Intake<'_> {
             user_notification,
             last_run: None,
             is_own: false,
+            concern,
         })
     }
 }

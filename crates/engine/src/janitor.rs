@@ -1,4 +1,5 @@
-//! Ends what time ends, now and then: deliveries that were held for too long, and idempotency keys that count no more.
+//! Ends what time ends, now and then: deliveries that were held for too long, idempotency keys that
+//! count no more, and conditions of which nobody has heard for as long as the ledger reaches back.
 
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ const LONGEST_HOLD: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// What is said of a delivery that was held for so long.
 const HELD_TOO_LONG: &str = "its channel was disabled for 7 days";
+
+/// How long a condition is remembered of which nothing is heard.
+const CONDITION_LIFE: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// How often somebody looks.
 const EVERY: Duration = Duration::from_secs(60);
@@ -45,5 +49,6 @@ pub(crate) async fn end(store: &Store, now: Timestamp) -> Result<bool, StoreErro
     let before = |life: Duration| now.as_millisecond() - life.as_millis() as i64;
     let held = store.give_up_held(before(LONGEST_HOLD), SLICE, HELD_TOO_LONG).await?;
     let keys = store.forget_keys(before(KEY_LIFE), SLICE).await?;
-    Ok(held == SLICE || keys == SLICE)
+    let conditions = store.forget_conditions(before(CONDITION_LIFE), SLICE).await?;
+    Ok([held, keys, conditions].contains(&SLICE))
 }

@@ -2,6 +2,7 @@
 
 mod birth;
 mod clock;
+mod conditions;
 mod configure;
 mod engine;
 mod herald;

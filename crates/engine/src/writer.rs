@@ -12,8 +12,8 @@ use std::{
 
 use fanfare_core::{ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
-    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryState, JobRow, KnownKey, LaneRow, NewEvent, Next,
-    Store, StoreError,
+    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryState, HeldConditions, JobRow, KnownKey, LaneRow,
+    NewEvent, Next, Store, StoreError,
 };
 use jiff::Timestamp;
 use tokio::{
@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     AcceptError, Accepted, Idempotency,
     birth::{Birth, document},
+    conditions::{Book, Draft, concerned},
     herald,
     janitor::{self, KEY_LIFE},
     lane::{CAPACITY, Emptied, Lane, LaneHealth, ToLane},
@@ -77,7 +78,7 @@ pub(crate) enum Write {
 /// An event that is ready to be written, and who waits for the answer.
 #[derive(Debug)]
 pub(crate) struct Acceptance {
-    pub(crate) birth: Birth,
+    pub(crate) draft: Draft,
     pub(crate) key: Option<Idempotency>,
     pub(crate) answer: Answer<Verdict>,
 }
@@ -249,7 +250,7 @@ impl Writer {
         let mut outcomes = std::mem::take(&mut self.unrecorded);
         // What was sent before the lease expired is somebody else's to record.
         outcomes.retain(|done| done.owner == self.store.owner());
-        let known = match self.known_keys(&accepts, now).await {
+        let (known, mut held) = match self.known(&accepts, now).await {
             Ok(known) => known,
             Err(error) => {
                 refuse(accepts.into_iter().map(|accept| accept.answer), &error);
@@ -257,10 +258,13 @@ impl Writer {
                 return;
             }
         };
-        let (mut commit, births) = self.births(accepts, known);
+        let conditions = held.as_mut().map(|held| std::mem::take(&mut held.known));
+        let mut book = Book::new(conditions.unwrap_or_default());
+        let (mut commit, births) = self.births(accepts, known, &mut book, now);
+        book.write(&mut commit, now);
         let snapshot = self.current.get();
         outcomes.iter().for_each(|done| commit.record(settled(done, &snapshot)));
-        match self.store.write(commit).await {
+        match self.store.write_held(commit, held).await {
             Ok(()) => self.hand_out(births, &outcomes, now),
             Err(error) => {
                 for (channel, leased) in births.leased {
@@ -274,15 +278,28 @@ impl Writer {
         }
     }
 
-    /// Which of the idempotency keys were used before.
-    async fn known_keys(&self, accepts: &[Acceptance], now: Timestamp) -> Result<Vec<KnownKey>, StoreError> {
+    /// Which of the idempotency keys were used before, and how the conditions stand that the events concern.
+    async fn known(
+        &self,
+        accepts: &[Acceptance],
+        now: Timestamp,
+    ) -> Result<(Vec<KnownKey>, Option<HeldConditions>), StoreError> {
         let keys = accepts.iter().filter_map(|accept| accept.key.as_ref());
         let keys: Vec<_> = keys.map(|key| (key.scope.as_str(), key.key.as_str())).collect();
-        self.store.known_keys(&keys, now.as_millisecond() - KEY_LIFE.as_millis() as i64).await
+        let keys = self.store.known_keys(&keys, now.as_millisecond() - KEY_LIFE.as_millis() as i64).await?;
+        let conditions = concerned(accepts);
+        let held = if conditions.is_empty() { None } else { Some(self.store.hold_conditions(&conditions).await?) };
+        Ok((keys, held))
     }
 
     /// What is to be written for new events; a repeat is answered with what was answered first.
-    fn births(&mut self, accepts: Vec<Acceptance>, mut known: Vec<KnownKey>) -> (Commit, Births) {
+    fn births(
+        &mut self,
+        accepts: Vec<Acceptance>,
+        mut known: Vec<KnownKey>,
+        book: &mut Book,
+        now: Timestamp,
+    ) -> (Commit, Births) {
         let snapshot = self.current.get();
         let mut births = Births::default();
         let mut commit = Commit::default();
@@ -291,7 +308,7 @@ impl Writer {
                 births.answers.push((accept.answer, repeat));
                 continue;
             }
-            let mut birth = accept.birth;
+            let mut birth = book.birth(accept.draft, now);
             self.settle(&mut birth, &snapshot, &mut births);
             if let Some(Idempotency { scope, key, body_hash }) = accept.key {
                 let key = KnownKey { scope, key, body_hash, answer: document(&birth.accepted) };

@@ -288,7 +288,7 @@ async fn a_job_tells_each_channel_what_its_condition_says(#[values(Sqlite, Postg
             size_bytes: Some(2_048),
             error: None,
         };
-        let explained = engine.explain_run("nightly", run.clone()).unwrap();
+        let explained = engine.explain_run("nightly", run.clone()).await.unwrap();
         let accepted = engine.report_run("nightly", run, None).await.unwrap();
         assert_eq!(explained.plan.skips, accepted.skipped);
         assert_eq!(accepted.deliveries.len(), 2);

@@ -10,7 +10,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    AttemptRow, DeliveryRow, DeliveryState, EventRow, LastRun, Store, StoreError,
+    AttemptRow, ConditionId, DeliveryRow, DeliveryState, EventRow, HeldConditions, LastRun, Store, StoreError, ToldRow,
+    condition::ConditionChanges,
     config::CHANNEL_DELETED,
     counters::{ADD_HERE, Counts, upsert},
     entity::idempotency,
@@ -95,6 +96,7 @@ pub struct Commit {
     /// A later key of the same name takes the place of an earlier one.
     keys: BTreeMap<(String, String), (KnownKey, i64)>,
     last_runs: BTreeMap<Uuid, LastRun>,
+    conditions: ConditionChanges,
 }
 
 impl Commit {
@@ -114,6 +116,17 @@ impl Commit {
     /// Adds a failed attempt of a delivery that is inserted in the same transaction, such as a test.
     pub fn insert_attempt(&mut self, row: AttemptRow) {
         self.attempts.push(row);
+    }
+
+    /// A condition is over: nobody knows of it any more.
+    pub fn end_condition(&mut self, id: ConditionId) {
+        self.conditions.end(id);
+    }
+
+    /// A condition lasts, and this is what one target knows of it. It was last heard of at `seen_at`, in milliseconds
+    /// since 1970.
+    pub fn tell_condition(&mut self, id: ConditionId, row: ToldRow, seen_at: i64) {
+        self.conditions.tell(id, row, seen_at);
     }
 
     /// Adds the outcome of an attempt. Only what this start of the node owns and is still pending changes.
@@ -142,6 +155,7 @@ impl Commit {
             && self.attempts.is_empty()
             && self.keys.is_empty()
             && self.last_runs.is_empty()
+            && self.conditions.is_empty()
             && self.outcomes.iter().all(Vec::is_empty)
     }
 
@@ -166,6 +180,7 @@ impl Commit {
         tx.each(&tables::KEY.insert_one("fanfare_idempotency", REPLACE_KEY), keys)?;
         let last_runs = self.last_runs.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
         tx.each("UPDATE fanfare_jobs SET last_run = ?2 WHERE id = ?1", last_runs.into_iter())?;
+        self.conditions.run_here(tx)?;
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             if !outcomes.is_empty() {
                 let changed = tx.each(&record_one(state, owner), outcomes.into_iter().map(tables::outcome))?;
@@ -199,6 +214,7 @@ impl Commit {
             let rows = rows.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
             statements.push(tables::LAST_RUN.with(rows.into_iter(), SET_LAST_RUN));
         }
+        statements.extend(self.conditions.statements());
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             statements.extend(pieces(outcomes).map(|rows| record(owner, state, rows.into_iter().map(tables::outcome))));
         }
@@ -214,6 +230,11 @@ impl Store {
     ///
     /// On SQLite this does not yield: it holds the calling thread until the disk has answered.
     pub async fn write(&self, commit: Commit) -> Result<(), StoreError> {
+        self.write_held(commit, None).await
+    }
+
+    /// The same, where `held` was read to decide what is written.
+    pub async fn write_held(&self, commit: Commit, held: Option<HeldConditions>) -> Result<(), StoreError> {
         if commit.is_empty() {
             return Ok(());
         }
@@ -221,7 +242,10 @@ impl Store {
             return direct.transaction(|tx| commit.run_here(tx, self.owner()));
         }
         let statements = commit.statements(self.owner())?;
-        let tx = self.writer.begin().await?;
+        let tx = match held.and_then(HeldConditions::transaction) {
+            Some(tx) => tx,
+            None => self.writer.begin().await?,
+        };
         for statement in statements {
             tx.execute_raw(statement).await?;
         }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod commit;
+mod condition;
 mod config;
 mod counters;
 mod ends;
@@ -20,6 +21,7 @@ mod state;
 mod tables;
 
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
+pub use condition::{ConditionId, HeldConditions, KnownConditions, ToldRow};
 pub use config::{CHANNEL_DELETED, ChannelRow, JobRow, LastRun};
 pub use entity::{
     attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow, lane::Model as LaneRow,

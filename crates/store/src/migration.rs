@@ -8,7 +8,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Ends), Box::new(Lanes)]
+        vec![Box::new(First), Box::new(Ends), Box::new(Lanes), Box::new(Conditions)]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {
@@ -66,6 +66,37 @@ impl MigrationTrait for Lanes {
 const ENDS: &str = "
 CREATE INDEX fanfare_deliveries_held_at ON fanfare_deliveries (held_at) WHERE state = 1;
 CREATE INDEX fanfare_idempotency_created_at ON fanfare_idempotency (created_at);
+";
+
+/// Remembers who was told of what lasts.
+struct Conditions;
+
+impl MigrationName for Conditions {
+    fn name(&self) -> &str {
+        "0004_conditions"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Conditions {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), CONDITIONS).await
+    }
+}
+
+/// Who was told of a condition that lasts. `condition` is a hash of its event type and its key, `target` who was told,
+/// `delivery_id` the delivery that is to do it, `told_at` when one before that arrived, `seen_at` when an event was
+/// last part of the condition.
+const CONDITIONS: &str = "
+CREATE TABLE fanfare_told (
+    condition {bytes} NOT NULL,
+    target TEXT NOT NULL,
+    delivery_id {id},
+    told_at BIGINT,
+    seen_at BIGINT NOT NULL,
+    PRIMARY KEY (condition, target)
+) {without_rowid};
+CREATE INDEX fanfare_told_seen_at ON fanfare_told (seen_at);
 ";
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call

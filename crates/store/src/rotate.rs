@@ -87,7 +87,7 @@ mod tests {
     use crate::{ChannelRow, JobRow, KeyringError, StoreOptions};
 
     /// Columns of bytes that are no secrets: ids and hashes.
-    const PLAIN: &[&str] = &["id", "job_id", "channel_id", "event_id", "delivery_id", "body_hash"];
+    const PLAIN: &[&str] = &["id", "job_id", "channel_id", "event_id", "delivery_id", "body_hash", "condition"];
 
     fn ring(keys: &[&str]) -> Keyring {
         Keyring::parse(&keys.join(",")).unwrap()

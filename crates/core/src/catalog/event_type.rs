@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{DataField, Wording, load};
-use crate::{EventTypeId, User, bare_address};
+use crate::{Condition, ConditionState, EventTypeId, User, bare_address};
 
 /// A kind of thing that can happen.
 #[derive(Clone, Debug)]
@@ -102,6 +102,20 @@ impl EventType {
             }),
             names => Some(Value::Array(names.iter().map(|name| value(name).clone()).collect()).to_string()),
         }
+    }
+
+    /// The condition that an event begins, continues or ends: the one that its sender names, else the one that its data
+    /// identify. `None` where it has none.
+    pub fn condition_of(&self, data: &Map<String, Value>, named: Option<Condition>) -> Option<Condition> {
+        let state = if self.resolves.is_empty() { ConditionState::Firing } else { ConditionState::Resolved };
+        named.or_else(|| Some(Condition { key: self.condition_key(data)?, state }))
+    }
+
+    /// The event types whose conditions an event of this type concerns: an end ends those that this type resolves as
+    /// well as its own.
+    pub fn concerns(&self, state: ConditionState) -> impl Iterator<Item = &EventTypeId> {
+        let resolved = (state == ConditionState::Resolved).then_some(&self.resolves);
+        std::iter::once(&self.id).chain(resolved.into_iter().flatten())
     }
 
     /// Checks that a wording asks only for data of this type: the key where it does not, and why.

@@ -123,7 +123,7 @@ async fn explain(
     }
     let explanation = if is_run {
         let (job, run) = shape::<ExplainRunInput>(body)?.into();
-        app.engine.explain_run(&job, run)?
+        app.engine.explain_run(&job, run).await?
     } else {
         app.engine.explain(shape::<EventInput>(body)?.into()).await?
     };
