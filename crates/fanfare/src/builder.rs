@@ -160,6 +160,11 @@ impl Fanfare {
 
     /// Opens the database, checks the catalog and starts. What an earlier start left pending is taken up at once.
     pub async fn start(self) -> Result<Engine, StartError> {
+        self.open().await?.start().await
+    }
+
+    /// Does all of [`start`](Self::start) but the last step, for who keeps tables of its own in the same database.
+    pub async fn open(self) -> Result<Opened, StartError> {
         let added = self.event_types.iter().map(|(file, toml)| (file.as_str(), toml.as_str()));
         let catalog = Catalog::builtin()?.with_types(added)?;
         let tls = tls_config(self.extra_ca_pem.as_deref())?;
@@ -172,6 +177,34 @@ impl Fanfare {
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
         let Self { retry, lanes, lease, clock, users, .. } = self;
-        Ok(Engine::start(EngineParts { retry, lanes, lease, clock, users, ..parts }).await?)
+        Ok(Opened(EngineParts { retry, lanes, lease, clock, users, ..parts }))
+    }
+}
+
+/// A Fanfare with its database open, which has not started.
+#[derive(Debug)]
+pub struct Opened(EngineParts);
+
+impl Opened {
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Who knows the users, as [`Fanfare::users`] says, where that is known only now.
+    #[must_use]
+    pub fn users(mut self, users: impl UserDirectory + 'static) -> Self {
+        self.0.users = Arc::new(users);
+        self
+    }
+
+    /// Starts. What an earlier start left pending is taken up at once.
+    pub async fn start(self) -> Result<Engine, StartError> {
+        Ok(Engine::start(self.0).await?)
     }
 }

@@ -4,10 +4,10 @@ mod builder;
 mod kinds;
 mod variables;
 
-pub use builder::{Fanfare, StartError};
+pub use builder::{Fanfare, Opened, StartError};
 pub use fanfare_core as core;
 pub use fanfare_engine::*;
 pub use fanfare_http::Limits;
-pub use fanfare_store::{Keyring, KeyringError};
+pub use fanfare_store::{Keyring, KeyringError, Store};
 pub use kinds::registry;
 pub use variables::Environment;

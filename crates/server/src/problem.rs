@@ -3,6 +3,8 @@
 //! This is the one place that knows which status belongs to which refusal of the engine. What a caller reads
 //! and what the log records are two messages: the cause of a 5xx stays in the log.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use fanfare::{
     AcceptError, ConfigureError, StoreError,
@@ -18,7 +20,7 @@ use utoipa::{
     },
 };
 
-use crate::reply;
+use crate::{accounts::AccessError, reply};
 
 /// What went wrong, as a document (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -43,6 +45,9 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     uses: Vec<String>,
+    /// After how many seconds to try again, for the header `Retry-After`.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 /// One thing that is wrong with the input.
@@ -75,7 +80,14 @@ impl Kind {
         Self(StatusCode::BAD_REQUEST, "urn:fanfare:problem:too-deep", "The document is nested too deeply");
     const UNAUTHORIZED: Self =
         Self(StatusCode::UNAUTHORIZED, "urn:fanfare:problem:unauthorized", "Credentials are needed");
-    const FORBIDDEN: Self = Self(StatusCode::FORBIDDEN, "urn:fanfare:problem:forbidden", "The token may not do this");
+    const FORBIDDEN: Self =
+        Self(StatusCode::FORBIDDEN, "urn:fanfare:problem:forbidden", "These credentials do not allow this");
+    const CROSS_SITE: Self =
+        Self(StatusCode::FORBIDDEN, "urn:fanfare:problem:cross-site", "Another site may have asked for this");
+    const TOO_MANY: Self =
+        Self(StatusCode::TOO_MANY_REQUESTS, "urn:fanfare:problem:too-many", "There were too many requests");
+    const EMAIL_TAKEN: Self =
+        Self(StatusCode::CONFLICT, "urn:fanfare:problem:email-taken", "The e-mail address is taken");
     const NOT_FOUND: Self = Self(StatusCode::NOT_FOUND, "urn:fanfare:problem:not-found", "There is nothing here");
     pub(crate) const METHOD: Self =
         Self(StatusCode::METHOD_NOT_ALLOWED, "urn:fanfare:problem:method", "This cannot be done here");
@@ -110,6 +122,7 @@ impl Problem {
             detail,
             errors: Vec::new(),
             uses: Vec::new(),
+            retry_after: None,
         }))
     }
 
@@ -118,9 +131,33 @@ impl Problem {
         Self::new(Kind::UNAUTHORIZED, detail)
     }
 
-    /// The token is valid and may not do this.
+    /// The credentials are valid and do not allow this.
     pub(crate) fn forbidden(scope: &str) -> Self {
-        Self::new(Kind::FORBIDDEN, format!("this needs a token with the scope {scope}"))
+        Self::new(Kind::FORBIDDEN, format!("this needs a token or an account with the scope {scope}"))
+    }
+
+    /// The token is limited, and this is not among what it may send.
+    pub(crate) fn beyond_limits(what: &str) -> Self {
+        Self::new(Kind::FORBIDDEN, format!("this token is limited, and may not send {what}"))
+    }
+
+    /// A token cannot do what belongs to a session.
+    pub(crate) fn needs_session() -> Self {
+        Self::new(Kind::FORBIDDEN, "this belongs to a session: sign in with an account")
+    }
+
+    /// Another site may have made the browser ask for this.
+    pub(crate) fn cross_site(why: &str) -> Self {
+        Self::new(Kind::CROSS_SITE, why)
+    }
+
+    /// Too many requests, until this time has passed.
+    pub(crate) fn too_many(wait: Duration) -> Self {
+        // Rounded up: who comes exactly then must not come too early.
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        let mut problem = Self::new(Kind::TOO_MANY, format!("try again in {seconds} s"));
+        problem.0.retry_after = u64::try_from(seconds).ok();
+        problem
     }
 
     /// There is no such thing.
@@ -224,6 +261,25 @@ impl From<ConfigureError> for Problem {
     }
 }
 
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccessError::Invalid(faults) => Self::invalid(faults),
+            AccessError::NotFound(what) => Self::not_found(what),
+            AccessError::EmailTaken => {
+                Self::new(Kind::EMAIL_TAKEN, detail.as_str()).with_errors(vec![Fault::new("/email", detail)])
+            }
+            AccessError::LastAdmin | AccessError::SetUp => Self::new(Kind::CONFLICT, detail),
+            AccessError::WrongCredentials => Self::unauthorized(&detail),
+            AccessError::WrongSetupKey => Self::new(Kind::FORBIDDEN, detail),
+            AccessError::TooMany(wait) => Self::too_many(wait),
+            AccessError::Hashing(_) => Self::internal(&detail),
+            AccessError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
@@ -240,12 +296,12 @@ impl IntoResponse for Problem {
         let bytes = serde_json::to_vec(&self.0).unwrap_or_default();
         let mut response = reply::bytes(status, HeaderValue::from_static("application/problem+json"), bytes);
         let extra = match status {
-            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "1")),
-            _ => None,
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ => self.0.retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))),
         };
         if let Some((name, value)) = extra {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }
@@ -279,10 +335,11 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// What every operation that needs a token can answer.
+    /// What every operation that needs credentials can answer.
     Denied {
-        "401" "No credentials, or unknown ones",
-        "403" "The token's scope does not cover this",
+        "401" "No credentials, or unknown ones, or a session that has ended",
+        "403" "The credentials do not allow this, or another site may have asked for it",
+        "429" "Too many requests: `Retry-After` says when to go on",
         "500" "The server's own mistake",
         "503" "The database does not answer",
     }
@@ -308,6 +365,20 @@ refusals! {
     /// `If-Match` names another state.
     Stale {
         "412" "The document is not the one that `If-Match` names",
+    }
+    /// Signing in failed.
+    WrongCredentials {
+        "401" "The address or the password is wrong",
+    }
+    /// A visitor is turned away.
+    Turned {
+        "403" "Another site may have asked for this, or the set-up link is not valid",
+        "429" "Too many attempts: `Retry-After` says when to go on",
+    }
+    /// What any operation can answer.
+    Failing {
+        "500" "The server's own mistake",
+        "503" "The database does not answer",
     }
     /// Not ready, or not able.
     Unavailable {

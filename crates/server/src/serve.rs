@@ -1,15 +1,26 @@
 //! The server on its socket.
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, response::Response, routing::future::RouteFuture};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpStream};
+use tower::Service;
+
+use crate::auth::Peer;
 
 /// How long the head of a request may take, counted from the answer before it: a caller who says nothing, or says it
 /// a byte at a time, does not keep a connection for ever.
@@ -38,7 +49,8 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+        let service = WithPeer { peer: stream.peer_addr().ok().map(|peer| Peer(peer.ip())), app: app.clone() };
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -49,6 +61,30 @@ pub async fn serve(
     drop(listener);
     graceful.shutdown().await;
     Ok(())
+}
+
+/// The application on one connection: it notes with every request who is at the other end.
+#[derive(Clone)]
+struct WithPeer {
+    peer: Option<Peer>,
+    app: Router,
+}
+
+impl Service<Request<Incoming>> for WithPeer {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Incoming>>::poll_ready(&mut self.app, context)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
+        self.app.call(request)
+    }
 }
 
 /// The next connection. One that broke before it was accepted is nobody's loss; a system without sockets gets time

@@ -31,6 +31,7 @@ async fn every_operation_answers_as_documented() {
     deliveries(&api, &first, &receiver).await;
     keys(&api, &first).await;
     deletion(&api, &first, &second).await;
+    access(&api).await;
     assert_eq!(api.never_exercised(), [], "these operations were never answered with success");
 }
 
@@ -409,6 +410,40 @@ async fn deletion(api: &Api, first: &str, second: &str) {
     api.delete(&format!("/api/v1/jobs/{job}")).await.expect(404);
 }
 
+/// What goes wrong there is tried out in a file of its own.
+async fn access(api: &Api) {
+    assert_eq!(api.get("/api/v1/setup").await.expect(200), json!({"open": true}));
+    let key = api.accounts.new_setup_key().await.unwrap().unwrap();
+    let password = "correct horse battery";
+    let first = json!({
+        "key": secrecy::ExposeSecret::expose_secret(&key), "name": "Ada", "email": "ada@b.example", "password": password
+    });
+    api.post("/api/v1/setup", first).await.expect(201);
+    let grace = json!({"name": "Grace", "email": "grace@b.example", "role": "viewer", "password": password});
+    let location = api.post("/api/v1/users", grace).await.headers["location"].to_str().unwrap().to_owned();
+    api.get("/api/v1/users").await.expect(200);
+    api.patch(&location, json!({"name": "Grace H."})).await.expect(200);
+    api.delete(&location).await.expect(204);
+    let token = json!({"name": "t", "scope": "send", "event_types": ["system_error"]});
+    let location = api.post("/api/v1/tokens", token).await.headers["location"].to_str().unwrap().to_owned();
+    api.get("/api/v1/tokens").await.expect(200);
+    api.delete(&location).await.expect(204);
+
+    let signed_in = api.post("/api/v1/session", json!({"email": "ada@b.example", "password": password})).await;
+    let cookie = signed_in.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    signed_in.expect(200);
+    let ask = async |method: &str, path: &str, body: Option<Value>| {
+        let headers = [("cookie", cookie.as_str()), ("fanfare-csrf", "1"), ("content-type", "application/json")];
+        let answer = api.raw(method, path, body.map(|body| body.to_string().into()), &headers).await;
+        api.check(method, path, &answer);
+        answer
+    };
+    ask("GET", "/api/v1/session", None).await.expect(200);
+    let change = json!({"current_password": password, "new_password": "another password"});
+    ask("PUT", "/api/v1/session/password", Some(change)).await.expect(204);
+    ask("DELETE", "/api/v1/session", None).await.expect(204);
+}
+
 #[tokio::test]
 async fn nothing_is_open_but_health_and_readiness() {
     let api = Api::start().await;
@@ -431,7 +466,7 @@ async fn nothing_is_open_but_health_and_readiness() {
             assert_eq!(answer.expect(401)["type"], "urn:fanfare:problem:unauthorized", "{method} {path}");
         }
     }
-    assert_eq!(open, ["/healthz", "/readyz"]);
+    assert_eq!(open, ["/api/v1/session", "/api/v1/setup", "/api/v1/setup", "/healthz", "/readyz"]);
     for path in ["/api/docs", "/api/docs/", "/api/docs/swagger-ui.css"] {
         api.raw("GET", path, None, &[]).await.expect(401);
     }

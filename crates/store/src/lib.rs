@@ -29,6 +29,7 @@ pub use entity::{
 pub use error::StoreError;
 pub use keyring::{Keyring, KeyringError};
 pub use ledger::{DeliveryFilter, Page};
+pub use migration::create_tables;
 pub use open::{Store, StoreOptions};
 pub use queue::{Claimed, Stalled, Waiting};
 pub use rotate::Rotated;

@@ -101,7 +101,7 @@ CREATE INDEX fanfare_told_seen_at ON fanfare_told (seen_at);
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call
 /// differently is written `{id}`, `{bytes}`, `{serial}` and `{without_rowid}`.
-async fn create_tables(db: &impl ConnectionTrait, statements: &str) -> Result<(), DbErr> {
+pub async fn create_tables(db: &impl ConnectionTrait, statements: &str) -> Result<(), DbErr> {
     for statement in statements.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
         db.execute_unprepared(&for_backend(statement, db.get_database_backend())).await?;
     }

@@ -9,14 +9,15 @@ use std::{
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
 
 use crate::{
-    Keyring, KeyringError, StoreError, entity::meta, keyring::Keys, migration::Migrator, rotate::FINGERPRINT,
-    sqlite::Direct,
+    Keyring, KeyringError, StoreError, commit::immediate, entity::meta, keyring::Keys, migration::Migrator,
+    rotate::FINGERPRINT, sqlite::Direct,
 };
 
 /// Where the database is, and what secrets in it are encrypted with.
@@ -70,13 +71,29 @@ impl Store {
     /// in memory is taken back at once. Fails where the key is not the one the database was written with.
     pub async fn open(options: &StoreOptions, now: Timestamp) -> Result<Self, StoreError> {
         let (writer, reader) = connect(&options.url).await?;
-        migrate(&writer).await?;
+        migrate::<Migrator>(&writer).await?;
         check_key(&writer, &options.keyring).await?;
         let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), BUSY, CHECKPOINT_PAGES));
         let (direct, keyring) = (direct.transpose()?, Keys::new(options.keyring.clone()));
         let store = Self { writer, reader, direct, keyring, owner: Arc::default() };
         store.join(now).await?;
         Ok(store)
+    }
+
+    /// A transaction that may write after reading, for tables that are not this crate's own. On SQLite it is the one
+    /// that writes, so whoever holds it keeps everybody else waiting.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        immediate(&self.writer).await
+    }
+
+    /// The connections that read, for tables that are not this crate's own.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Brings tables up to date that are not this crate's own.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
+        migrate::<M>(&self.writer).await
     }
 
     /// Whether the database answers.
@@ -95,13 +112,13 @@ impl Store {
 }
 
 /// One node at a time: of several that start together on a new version, the others find everything done.
-async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
+async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<(), StoreError> {
     if db.get_database_backend() != DbBackend::Postgres {
-        return Ok(Migrator::up(db, None).await?);
+        return Ok(M::up(db, None).await?);
     }
     let lock = db.begin().await?;
     lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATING})")).await?;
-    Migrator::up(db, None).await?;
+    M::up(db, None).await?;
     Ok(lock.commit().await?)
 }
 

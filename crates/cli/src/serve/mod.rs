@@ -14,8 +14,8 @@ use std::{
 };
 
 use fanfare::{Engine, EngineError, Environment, Fanfare, KeyringError, StartError, StoreError, core::AddressPolicy};
-use fanfare_server::{KeyPlace, ServerOptions};
-use secrecy::ExposeSecret;
+use fanfare_server::{Accounts, KeyPlace, ServerOptions};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -62,22 +62,26 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
         listener.local_addr().map_err(|error| Failure::Failed(format!("the socket has no address: {error}")))?;
 
     let builder = builder(settings, &database, key.keys.expose_secret())?;
-    let engine = tokio::select! {
-        started = builder.start() => started.map_err(|error| start_failure(&error))?,
+    let (engine, accounts, setup_key) = tokio::select! {
+        started = start(builder) => started.map_err(|error| start_failure(&error))?,
         // A database that is away can take long to be missed.
         _ = signals.next() => return Ok(()),
     };
     finish_rotation(&engine, &key).await?;
-    let mut options = ServerOptions::new(token.token.expose_secret());
+    let mut options = ServerOptions::new(token.token.clone());
     options.key_place = key.file.map(|file| Arc::new(file) as Arc<dyn KeyPlace>);
-    let app = fanfare_server::app(engine.clone(), options);
+    let app = fanfare_server::app(engine.clone(), accounts, options);
     let (stop, mut stopped) = watch::channel(false);
     let shutdown = async move {
         // An error means that the sender is gone, which is a stop as well.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let mut server = tokio::spawn(fanfare_server::serve(listener, app, shutdown));
-    greet(&format!("http://{address}"), loaded, &database, &token);
+    let url = format!("http://{address}");
+    greet(&url, loaded, &database, &token);
+    if let Some(key) = setup_key {
+        invite(&url, &key, settings.log_format);
+    }
 
     let name = tokio::select! {
         ended = &mut server => {
@@ -116,6 +120,15 @@ async fn finish_rotation(engine: &Engine, key: &SecretKey) -> Result<(), Failure
     file.keep_first().map_err(|error| failed(error.to_string()))?;
     tracing::info!("a change of the key that an earlier start began is finished");
     Ok(())
+}
+
+/// Opens the database and starts: the engine, the accounts that it looks users up in, and the key of a set-up link
+/// where there is no account.
+async fn start(builder: Fanfare) -> Result<(Engine, Accounts, Option<SecretString>), StartError> {
+    let opened = builder.open().await?;
+    let accounts = Accounts::open(opened.store().clone(), opened.clock().clone()).await?;
+    let setup_key = accounts.new_setup_key().await?;
+    Ok((opened.users(accounts.clone()).start().await?, accounts, setup_key))
 }
 
 /// Lets deliveries under way finish. The engine keeps to its time; the database gets a moment more to close.
@@ -239,6 +252,15 @@ fn greet(url: &str, loaded: &Loaded, database: &Database, token: &AdminToken) {
                 file.unwrap_or_default()
             );
         }
+    }
+}
+
+/// Shows the link by which the first account is made. The key stands behind a `#`, which browsers keep to themselves.
+fn invite(url: &str, key: &SecretString, format: LogFormat) {
+    let link = format!("{url}/setup#{}", key.expose_secret());
+    match format {
+        LogFormat::Json => tracing::info!(link, "there is no account yet: this link makes the first one, once"),
+        LogFormat::Text => eprintln!("  There is no account yet. This link makes the first one, once:\n  {link}\n"),
     }
 }
 

@@ -271,6 +271,13 @@ pub(crate) struct EventDetail {
     pub(crate) deliveries: Vec<DeliveryItem>,
 }
 
+impl EventInput {
+    /// The name of its event type.
+    pub(crate) fn event_type(&self) -> &str {
+        &self.event_type
+    }
+}
+
 impl From<EventInput> for Submission {
     fn from(event: EventInput) -> Self {
         let EventInput { event_type, data, user, condition, occurred_at, idempotency_key: _ } = event;

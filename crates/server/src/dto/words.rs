@@ -85,3 +85,14 @@ words! {
     /// asked to wait), `failing`.
     HealthState = StateOfHealth { Unknown, Ok, Limited, Failing, }
 }
+
+words! {
+    /// What an account may do: `admin`: everything; `viewer`: see everything that is no secret, and change the own
+    /// password.
+    Role = crate::accounts::Role { Admin, Viewer, }
+}
+
+words! {
+    /// What a token may do: `send` events and report runs; `read` everything that is no secret; `admin`: everything.
+    Scope = crate::auth::Scope { Send, Read, Admin, }
+}

@@ -57,7 +57,7 @@ pub(crate) fn idempotency(
     }
     let mut text = String::new();
     canonical(&value, &mut text);
-    let scope = format!("{} {endpoint}", caller.token);
+    let scope = format!("{} {endpoint}", caller.id);
     Ok(Some(Idempotency { scope, key, body_hash: Sha256::digest(text).to_vec() }))
 }
 
@@ -91,11 +91,10 @@ fn canonical(value: &Value, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Scope;
     use serde_json::json;
 
     fn check(header: Option<&str>, body: Option<&str>, document: &Value) -> Result<Option<Idempotency>, u16> {
-        let caller = Caller { token: "t".into(), scope: Scope::Send };
+        let caller = Caller { id: "t".into(), ..Caller::operator() };
         let header = IdempotencyKey(header.map(Into::into));
         idempotency(&caller, "POST /events", header, body, document).map_err(|problem| problem.status())
     }

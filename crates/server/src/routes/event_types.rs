@@ -39,12 +39,13 @@ async fn list(State(app): State<AppState>, _: Allowed<ToRead>, _: NoQuery) -> Re
 )]
 async fn test(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    Allowed { caller, .. }: Allowed<ToAdminister>,
     Name(event_type): Name,
     _: NoQuery,
     JsonOrNothing(input): JsonOrNothing<EventTestInput>,
 ) -> Result<Reply<EventTest>, Problem> {
     let user = input.and_then(|input| input.user);
-    let email = user.as_ref().map(|user| user.email.as_str());
+    let own = caller.session.as_ref().map(|session| session.account.email.as_str());
+    let email = user.as_ref().map(|user| user.email.as_str()).or(own);
     Ok(Reply::ok(app.engine.test_event(&event_type, email).await?.into()))
 }

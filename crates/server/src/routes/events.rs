@@ -52,6 +52,7 @@ async fn send(
     _: NoQuery,
     Json(event): Json<EventInput, { limit::EVENT }>,
 ) -> Result<Reply<Accepted>, Problem> {
+    caller.may_send(event.event_type())?;
     let key = idempotency(&caller, "POST /events", header, event.idempotency_key.as_deref(), &event)?;
     Ok(Reply::accepted(app.engine.accept(event.into(), key).await?.into()))
 }
@@ -93,6 +94,7 @@ fn read_one(event: &RawValue, caller: &Caller) -> Result<(Submission, Option<Ide
         return Err(Problem::new(Kind::TOO_LARGE, format!("an event may be at most {} bytes long", limit::EVENT)));
     }
     let event: EventInput = parse(text.as_bytes())?;
+    caller.may_send(event.event_type())?;
     let in_body = event.idempotency_key.as_deref();
     let key = idempotency(caller, "POST /events/batch", IdempotencyKey::NONE, in_body, &event)?;
     Ok((event.into(), key))

@@ -170,7 +170,9 @@ async fn report(
     Json(run): Json<RunInput, { limit::EVENT }>,
 ) -> Result<Reply<Accepted>, Problem> {
     // By its id, however the job is named here: a report that is repeated under another name is the same one.
-    let endpoint = format!("POST /jobs/{}/runs", app.engine.job_id(&job)?);
+    let id = app.engine.job_id(&job)?;
+    caller.may_report(id)?;
+    let endpoint = format!("POST /jobs/{id}/runs");
     let key = idempotency(&caller, &endpoint, header, run.idempotency_key.as_deref(), &run)?;
     Ok(Reply::accepted(app.engine.report_run(&job, run.into(), key).await?.into()))
 }

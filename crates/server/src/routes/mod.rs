@@ -10,4 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod outbound;
 pub(crate) mod service;
+pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod tokens;
+pub(crate) mod users;

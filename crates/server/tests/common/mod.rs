@@ -9,7 +9,7 @@ use std::{
 
 use axum::{Router, body::Body};
 use fanfare::{Engine, Fanfare, Keyring, core::AddressPolicy};
-use fanfare_server::ServerOptions;
+use fanfare_server::{Accounts, ServerOptions};
 use fanfare_testkit::Receiver;
 use http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 pub struct Api {
     pub router: Router,
     pub engine: Engine,
+    pub accounts: Accounts,
     document: Value,
     /// The schemas of the document, closed: what they do not name is a mistake here.
     components: Value,
@@ -66,13 +67,20 @@ impl Api {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("fanfare.db").display());
         let key = Keyring::generate().to_string();
-        let engine = Fanfare::builder(url, &key).unwrap().start().await.unwrap();
+        let opened = Fanfare::builder(url, &key).unwrap().open().await.unwrap();
+        let accounts = Accounts::open(opened.store().clone(), opened.clock().clone()).await.unwrap();
+        let engine = opened.users(accounts.clone()).start().await.unwrap();
         // By the settings, as an administrator would: what the builder fixes could not be changed any more.
         engine.replace_outbound(AddressPolicy::with_loopback().networks().to_vec(), None).await.unwrap();
         let document = serde_json::to_value(fanfare_server::openapi()).unwrap();
-        let router = fanfare_server::app(engine.clone(), ServerOptions::new(TOKEN));
+        let router = fanfare_server::app(engine.clone(), accounts.clone(), ServerOptions::new(TOKEN));
         let components = closed(document["components"].clone());
-        Self { router, engine, document, components, exercised: Mutex::default(), _dir: dir }
+        Self { router, engine, accounts, document, components, exercised: Mutex::default(), _dir: dir }
+    }
+
+    /// Where the database is.
+    pub fn dir(&self) -> &std::path::Path {
+        self._dir.path()
     }
 
     /// Every operation of the document: path, method, and the operation itself.

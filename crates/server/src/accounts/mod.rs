@@ -1,0 +1,146 @@
+//! Who may do what here: accounts, the sessions in which they are signed in, and tokens.
+//!
+//! Accounts and tokens are few and asked for with every request, so all of them are kept in memory and read again
+//! when one changes. Sessions are read from the database, so that one that was ended is ended on every node at once.
+
+mod background;
+mod directory;
+mod entity;
+mod error;
+mod known;
+mod migration;
+mod passwords;
+mod secrets;
+mod sessions;
+mod setup;
+mod throttle;
+mod tokens;
+mod users;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use fanfare::{Clock, Store, StoreError};
+use jiff::Timestamp;
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    DatabaseTransaction, EntityTrait, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub(crate) use error::AccessError;
+pub(crate) use passwords::Passwords;
+pub(crate) use secrets::hash as hash_of_secret;
+pub(crate) use sessions::{SIGNED_IN_AT_MOST, Session};
+pub(crate) use setup::NewAdmin;
+pub(crate) use throttle::Throttle;
+pub(crate) use tokens::{TokenSpec, TokenView};
+pub(crate) use users::{Account, NewUser, Role, UserChange};
+
+use crate::auth::Actor;
+use known::Known;
+use migration::Migrator;
+use sessions::SignIns;
+
+/// The accounts, sessions and tokens of a server. Cheap to clone.
+///
+/// It is also the [`UserDirectory`](fanfare::core::UserDirectory) that knows the accounts by their ids.
+#[derive(Clone, Debug)]
+pub struct Accounts(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    known: RwLock<Arc<Known>>,
+    /// Held while what is known is read again, so that an older reading cannot replace a newer one.
+    reading: tokio::sync::Mutex<()>,
+    passwords: Passwords,
+    sign_ins: SignIns,
+}
+
+impl Accounts {
+    /// Brings the server's tables up to date and reads them.
+    pub async fn open(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        store.migrate::<Migrator>().await?;
+        let accounts = Self(Arc::new(Inner {
+            store,
+            clock,
+            known: RwLock::default(),
+            reading: tokio::sync::Mutex::default(),
+            passwords: Passwords::default(),
+            sign_ins: SignIns::default(),
+        }));
+        accounts.read_again().await?;
+        background::start(&accounts.0);
+        Ok(accounts)
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn known(&self) -> Arc<Known> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn read_again(&self) -> Result<(), StoreError> {
+        let _alone = self.0.reading.lock().await;
+        let known = Known::read(self.0.store.reader(), &self.known()).await?;
+        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+        Ok(())
+    }
+
+    /// A transaction that changes accounts or tokens. It begins with the one row that all of them write, so that
+    /// what it reads is not changed by another at the same time.
+    async fn change(&self) -> Result<DatabaseTransaction, StoreError> {
+        let tx = self.0.store.begin().await?;
+        entity::access::Entity::update_many()
+            .col_expr(entity::access::Column::Revision, Expr::col(entity::access::Column::Revision).add(1))
+            .exec(&tx)
+            .await?;
+        Ok(tx)
+    }
+
+    /// Ends a change: it is in force here when this returns.
+    async fn in_force(&self, tx: DatabaseTransaction) -> Result<(), StoreError> {
+        tx.commit().await?;
+        self.read_again().await
+    }
+
+    /// Writes into the audit, in the transaction of the change itself.
+    async fn audit(&self, tx: &DatabaseTransaction, actor: &Actor, change: Change<'_>) -> Result<(), StoreError> {
+        let row = entity::audit::ActiveModel {
+            id: Set(Uuid::now_v7()),
+            at: Set(self.now().as_millisecond()),
+            actor: Set(actor.name.clone()),
+            address: Set(actor.address.map(|address| address.to_string())),
+            action: Set(change.action.to_owned()),
+            object: Set(change.object),
+            before: Set(change.before.map(|value| value.to_string())),
+            after: Set(change.after.map(|value| value.to_string())),
+        };
+        Ok(row.insert(tx).await.map(drop)?)
+    }
+
+    async fn revision(&self) -> Result<i64, StoreError> {
+        let row = entity::access::Entity::find().limit(1).one(self.0.store.reader()).await?;
+        Ok(row.map_or(0, |row| row.revision))
+    }
+}
+
+/// Something that was done, for the audit. What is before and after holds no secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Change<'a> {
+    /// What was done, such as `user.create`.
+    pub(crate) action: &'a str,
+    /// What it was done to: its kind, a colon, and its id.
+    pub(crate) object: String,
+    /// As it was.
+    pub(crate) before: Option<Value>,
+    /// As it is.
+    pub(crate) after: Option<Value>,
+}
