@@ -4,6 +4,7 @@
 mod backup;
 mod bad_input;
 mod command_line;
+mod conditions;
 mod crash;
 mod databases;
 mod kinds;

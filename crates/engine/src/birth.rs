@@ -23,7 +23,8 @@ pub(crate) struct Birth {
 
 impl Birth {
     pub(crate) fn new(prepared: Prepared, now: Timestamp, expires_at: Timestamp) -> Self {
-        let Prepared { event, plan, notification, user_notification, last_run, is_own, concern: _ } = prepared;
+        let Prepared { event, plan, notification, user_notification, last_run, next_run, is_own, concern: _ } =
+            prepared;
         let row = EventRow {
             id: event.id.0,
             event_type: event.event_type.to_string(),
@@ -66,7 +67,7 @@ impl Birth {
             });
         }
         let accepted = Accepted { id: event.id, duplicate: false, deliveries: told, skipped: plan.skips };
-        Self { new: NewEvent { event: row, deliveries, key: None, last_run }, leases, accepted }
+        Self { new: NewEvent { event: row, deliveries, key: None, last_run, next_run }, leases, accepted }
     }
 
     /// Says where a delivery begins: `owner` for one that goes to its lane at once.

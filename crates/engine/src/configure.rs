@@ -179,6 +179,8 @@ impl Engine {
             wording: None,
             ping_key: ping_key(),
             last_run: None,
+            watch: None,
+            started_at: None,
             created_at: now,
             updated_at: now,
         };
@@ -223,6 +225,7 @@ impl Engine {
             Err(ConfigureError::Store(StoreError::NameTaken(name))) => return Err(ConfigureError::NameTaken(name)),
             result => result?,
         }
+        self.inner.alarms.notify_one();
         self.job(id.into()).await?.ok_or(ConfigureError::NotFound("job"))
     }
 
@@ -336,7 +339,6 @@ fn ping_key() -> String {
 
 fn job_view(row: JobRow) -> JobView {
     let seconds = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
-    let expected = row.last_run.as_ref().zip(row.expect_every_s);
     JobView {
         id: row.id.into(),
         name: row.name,
@@ -345,8 +347,7 @@ fn job_view(row: JobRow) -> JobView {
         grace_s: seconds(row.grace_s),
         wording: row.wording,
         ping_key: row.ping_key,
-        next_expected_at: expected
-            .and_then(|(run, every)| run.at.checked_add(jiff::SignedDuration::from_secs(every)).ok()),
+        next_expected_at: row.watch.map(|watch| time(watch.expected_at)),
         last_run: row.last_run,
         created_at: time(row.created_at),
         updated_at: time(row.updated_at),

@@ -18,7 +18,7 @@ use fanfare_template::Renderer;
 use jiff::Timestamp;
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc, oneshot},
 };
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ use crate::{
     node::{self, LEASE},
     send::{Outside, payload},
     snapshot::{Current, Snapshot},
-    users,
+    users, watchman,
     writer::{Acceptance, HealthBook, Write, Writer},
 };
 
@@ -115,8 +115,10 @@ pub(crate) struct Inner {
     pub(crate) writer: mpsc::UnboundedSender<Write>,
     /// Held while a change of the configuration is checked and written.
     pub(crate) configuring: tokio::sync::Mutex<()>,
+    /// Told when what is expected of a job may have changed.
+    pub(crate) alarms: Arc<Notify>,
     room: Semaphore,
-    stopping: AtomicBool,
+    pub(crate) stopping: AtomicBool,
 }
 
 /// Why an engine cannot start.
@@ -180,11 +182,13 @@ impl Engine {
             health,
             writer: sender,
             configuring: tokio::sync::Mutex::new(()),
+            alarms: Arc::default(),
             room: Semaphore::new(WAITING),
             stopping: AtomicBool::new(false),
         };
         let inner = Arc::new(inner);
         tokio::spawn(herald::run(Arc::downgrade(&inner), heard));
+        tokio::spawn(watchman::run(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
 
@@ -206,7 +210,17 @@ impl Engine {
 
     /// Accepts a run of a job, named by id or name.
     pub async fn report_run(&self, job: &str, run: Run, key: Option<Idempotency>) -> Result<Accepted, AcceptError> {
-        self.store_prepared(key, |intake| intake.run(find_job(intake.snapshot, job)?, run)).await
+        let mut is_expected = false;
+        let prepare = |intake: &Intake<'_>| {
+            let prepared = intake.run(find_job(intake.snapshot, job)?, run)?;
+            is_expected = prepared.next_run.is_some();
+            Ok(prepared)
+        };
+        let accepted = self.store_prepared(key, prepare).await?;
+        if is_expected {
+            self.inner.alarms.notify_one();
+        }
+        Ok(accepted)
     }
 
     /// The job of this id or name.
@@ -288,18 +302,27 @@ impl Engine {
         }
     }
 
+    /// What would be written of an event at this moment.
+    pub(crate) async fn planned(
+        &self,
+        prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
+    ) -> Result<Prepared, AcceptError> {
+        let mut prepared = prepare(&self.intake(&self.inner.current.get()))?;
+        if let Some(concern) = &prepared.concern {
+            let known = self.inner.store.conditions(&concern.ids().collect()).await;
+            let known = known.map_err(|error| AcceptError::Unavailable(error.to_string()))?;
+            prepared.plan = concern.settle(prepared.plan, &known, self.inner.outside.clock.now());
+        }
+        Ok(prepared)
+    }
+
     async fn explain_prepared(
         &self,
         prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
     ) -> Result<Explanation, AcceptError> {
         let snapshot = self.inner.current.get();
-        let mut prepared = prepare(&self.intake(&snapshot))?;
+        let prepared = self.planned(prepare).await?;
         let at = self.inner.outside.clock.now();
-        if let Some(concern) = &prepared.concern {
-            let known = self.inner.store.conditions(&concern.ids().collect()).await;
-            let known = known.map_err(|error| AcceptError::Unavailable(error.to_string()))?;
-            prepared.plan = concern.settle(prepared.plan, &known, at);
-        }
         let (mut payloads, mut user) = (BTreeMap::new(), None);
         for target in &prepared.plan.targets {
             let Some(entry) = snapshot.channels.entry(target.channel_id) else { continue };

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use fanfare_core::{
-    Assignment, Catalog, Event, EventId, EventType, Facts, Fault, JobRef, Notification, NotificationSettings, Plan,
-    Recipients, catalog::Layer, plan, whole_millis,
+    Assignment, Catalog, Condition, ConditionState, Event, EventId, EventType, Facts, Fault, JobRef, Notification,
+    NotificationSettings, Plan, Recipients, catalog::Layer, plan, whole_millis,
 };
-use fanfare_store::{JobRow, LastRun};
+use fanfare_store::{JobRow, LastRun, Watch};
 use fanfare_template::Renderer;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::{AcceptError, Run, Submission, conditions::Concern, snapshot::Snapshot};
+use crate::{
+    AcceptError, Run, Submission, conditions::Concern, configure::time, expect::Expectation, snapshot::Snapshot,
+};
 
 /// An event that may be accepted, with its plan and its words.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) last_run: Option<LastRun>,
     /// Whether it tells of a channel's health.
     pub(crate) is_own: bool,
+    /// For a run of which more are expected: when the next one is.
+    pub(crate) next_run: Option<Watch>,
     /// The conditions that it begins, continues or ends; who knows of them is not yet taken out of the plan.
     pub(crate) concern: Option<Concern>,
 }
@@ -112,7 +116,46 @@ impl Intake<'_> {
             occurred_at: ended,
         };
         let prepared = self.prepare(event_type, event, &job.notifications)?;
-        Ok(Prepared { last_run: Some(last_run), ..prepared })
+        let next_run = Expectation::of(job)
+            .map(|expected| expected.watch(expected.after(ended.as_millisecond(), self.now.as_millisecond())));
+        Ok(Prepared { last_run: Some(last_run), next_run, ..prepared })
+    }
+
+    /// Prepares the event that tells of a run of a job that did not come.
+    pub(crate) fn missed(&self, job: &JobRow, expected_at: i64) -> Result<Prepared, AcceptError> {
+        let last_run_at = job.last_run.as_ref().map(|run| run.at.to_string().into());
+        let members = [("expected_at", Some(time(expected_at).to_string().into())), ("last_run_at", last_run_at)];
+        self.absence("run_missed", job, members.into_iter(), ConditionState::Firing)
+    }
+
+    /// Prepares the event that tells that one has come at last.
+    pub(crate) fn recovered(&self, job: &JobRow, missed_since: i64) -> Result<Prepared, AcceptError> {
+        let members = [("missed_since", Some(time(missed_since).to_string().into()))];
+        self.absence("run_recovered", job, members.into_iter(), ConditionState::Resolved)
+    }
+
+    /// The condition is the job's, whatever it is called by now.
+    fn absence(
+        &self,
+        event_type: &str,
+        job: &JobRow,
+        members: impl Iterator<Item = (&'static str, Option<Value>)>,
+        state: ConditionState,
+    ) -> Result<Prepared, AcceptError> {
+        let missing = || AcceptError::Unavailable(format!("the catalog has no event type {event_type}"));
+        let event_type = self.catalog.get(event_type).ok_or_else(missing)?;
+        let members = std::iter::once(("job_name", Some(job.name.as_str().into()))).chain(members);
+        let data = members.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let event = Event {
+            id: self.id,
+            event_type: event_type.id.clone(),
+            data: event_type.check(data, None).map_err(AcceptError::Invalid)?,
+            user: None,
+            job: Some(JobRef { id: job.id.into(), name: job.name.clone() }),
+            condition: Some(Condition { key: job.id.to_string(), state }),
+            occurred_at: whole_millis(self.now),
+        };
+        self.prepare(event_type, event, &job.notifications)
     }
 
     fn prepare(
@@ -145,6 +188,7 @@ impl Intake<'_> {
             notification: Arc::new(notification),
             user_notification,
             last_run: None,
+            next_run: None,
             is_own: false,
             concern,
         })

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod birth;
+mod check_in;
 mod clock;
 mod conditions;
 mod configure;
 mod engine;
+mod expect;
 mod herald;
 mod intake;
 mod janitor;
@@ -18,8 +20,10 @@ mod snapshot;
 mod test_send;
 mod types;
 mod users;
+mod watchman;
 mod writer;
 
+pub use check_in::CheckIn;
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use engine::{Engine, EngineError, EngineParts};
 pub use fanfare_store::{DeliveryFilter, DeliveryState, LastRun, Page, Rotated, StoreError};

@@ -13,7 +13,7 @@ use fanfare_store::{ChannelRow, JobRow, Store, StoreError};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{LaneSettings, lane::LaneRules};
+use crate::{LaneSettings, check_in::fingerprint, lane::LaneRules};
 
 /// The name of the settings document.
 pub(crate) const NOTIFICATIONS: &str = "notifications";
@@ -29,6 +29,8 @@ pub(crate) struct Snapshot {
     pub(crate) outbound: Option<Vec<IpNet>>,
     pub(crate) channels: ChannelTable,
     pub(crate) jobs: Vec<JobRow>,
+    /// Jobs by the fingerprints of their check-in keys.
+    keys: HashMap<[u8; 32], JobId>,
 }
 
 /// What outbound connections may reach, as it is kept.
@@ -85,7 +87,9 @@ impl Snapshot {
             channels.list.push(entry);
         }
         let outbound = store.document(OUTBOUND).await?.map(|OutboundDocument { allow_networks }| allow_networks);
-        Ok(Self { settings, outbound, channels, jobs: store.jobs().await? })
+        let jobs = store.jobs().await?;
+        let keys = jobs.iter().map(|job| (fingerprint(&job.ping_key), job.id.into())).collect();
+        Ok(Self { settings, outbound, channels, jobs, keys })
     }
 
     /// What outbound connections may reach by the settings.
@@ -94,6 +98,11 @@ impl Snapshot {
             Some(networks) => AddressPolicy::new(networks.iter().copied()),
             None => AddressPolicy::home_and_office(),
         }
+    }
+
+    /// The job of this check-in key.
+    pub(crate) fn job_by_key(&self, key: &str) -> Option<JobId> {
+        self.keys.get(&fingerprint(key)).copied()
     }
 
     /// The job of this id or name.

@@ -12,8 +12,8 @@ use std::{
 
 use fanfare_core::{ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
-    AttemptRow, Attempted, ChannelRow, Claimed, Commit, DeliveryState, HeldConditions, JobRow, KnownKey, LaneRow,
-    NewEvent, Next, Store, StoreError,
+    AttemptRow, Attempted, ChannelRow, Claimed, Commit, ConditionId, DeliveryState, HeldConditions, JobRow, KnownKey,
+    LaneRow, NewEvent, Next, Store, StoreError, Watch,
 };
 use jiff::Timestamp;
 use tokio::{
@@ -26,6 +26,7 @@ use crate::{
     AcceptError, Accepted, Idempotency,
     birth::{Birth, document},
     conditions::{Book, Draft, concerned},
+    expect::Expectation,
     herald,
     janitor::{self, KEY_LIFE},
     lane::{CAPACITY, Emptied, Lane, LaneHealth, ToLane},
@@ -69,6 +70,8 @@ pub(crate) enum Write {
     End(Answer<Result<bool, StoreError>>),
     /// Try deliveries of a channel again at once; answers how many could be.
     Retry(Vec<Uuid>, ChannelId, Answer<Result<u64, StoreError>>),
+    /// Change what is expected of a job, unless it is no longer the first of these; answers whether it was.
+    Watch(Uuid, Watch, Watch, Answer<Result<bool, StoreError>>),
     /// Something happened at another node.
     News(News),
     /// Finish what is under way, for as long as this at the most, and end.
@@ -87,8 +90,14 @@ pub(crate) struct Acceptance {
 #[derive(Debug)]
 pub(crate) enum Change {
     PutChannel(ChannelRow),
-    DeleteChannel { id: ChannelId, settings: Option<serde_json::Value>, jobs: Vec<JobRow> },
+    DeleteChannel {
+        id: ChannelId,
+        settings: Option<serde_json::Value>,
+        jobs: Vec<JobRow>,
+    },
     PutJob(JobRow),
+    /// A run of a job began at this time, in milliseconds since 1970.
+    StartRun(Uuid, i64),
     DeleteJob(Uuid),
     PutSettings(serde_json::Value),
     PutOutbound(serde_json::Value),
@@ -126,6 +135,9 @@ impl Writer {
             } else {
                 self.store.hold(entry.info.id.0, Vec::new(), now).await?;
             }
+        }
+        for job in &snapshot.jobs {
+            self.expect(job, Some(job), now).await?;
         }
         self.wake_all(now).await
     }
@@ -228,6 +240,9 @@ impl Writer {
                 }
                 Write::Change(change, answer) => {
                     let _ = answer.send(self.change(change).await);
+                }
+                Write::Watch(job, seen, new, answer) => {
+                    let _ = answer.send(self.store.change_watch(job, &seen, &new).await);
                 }
                 Write::End(answer) => {
                     let now = self.outside.clock.now();
@@ -439,9 +454,12 @@ impl Writer {
                 self.reload().await?;
             }
             Change::PutJob(row) => {
+                let before = self.store.job(row.id).await?;
                 self.store.put_job(&row).await?;
+                self.expect(&row, before.as_ref(), now).await?;
                 self.reload().await?;
             }
+            Change::StartRun(id, at) => self.store.start_run(id, at).await?,
             Change::DeleteJob(id) => {
                 self.store.delete_job(id).await?;
                 self.reload().await?;
@@ -454,6 +472,28 @@ impl Writer {
                 self.store.put_document(OUTBOUND, document, now).await?;
                 self.reload().await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Begins to wait for runs of a job where that has changed, and ends it.
+    async fn expect(&self, row: &JobRow, before: Option<&JobRow>, now: i64) -> Result<(), StoreError> {
+        let expectation = Expectation::of(row);
+        let watch = before.and_then(|before| before.watch);
+        if expectation == before.and_then(Expectation::of) && expectation.is_some() == watch.is_some() {
+            return Ok(());
+        }
+        let Some(expectation) = expectation else {
+            self.store.set_watch(row.id, None).await?;
+            let mut commit = Commit::default();
+            commit.end_condition(ConditionId::new("run_missed", &row.id.to_string()));
+            return self.store.write(commit).await;
+        };
+        // What is missing stays missing until a run comes.
+        if watch.is_none_or(|watch| watch.missed_since.is_none()) {
+            let last_run = before.and_then(|before| before.last_run.as_ref());
+            let last_run = last_run.map(|run| run.at.as_millisecond());
+            self.store.set_watch(row.id, Some(expectation.begin(last_run, now))).await?;
         }
         Ok(())
     }

@@ -101,6 +101,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::outbound::router())
         .merge(routes::keys::router())
         .merge(routes::jobs::router())
+        .merge(routes::ping::router())
         .merge(routes::session::router())
         .merge(routes::users::router())
         .merge(routes::tokens::router())

@@ -308,6 +308,15 @@ async fn jobs(api: &Api, channel: &str) {
     api.send("PATCH", &location, Some(patch), &[("if-match", &etag)]).await.expect(412);
     let rotated = api.send("POST", &format!("{location}/ping-key"), None, &[]).await.expect(200);
     assert_ne!(rotated["ping_key"], made["ping_key"]);
+    let key = rotated["ping_key"].as_str().unwrap();
+    for (method, rest) in [("GET", ""), ("POST", ""), ("GET", "/start"), ("POST", "/0")] {
+        let answer = api.send(method, &format!("/ping/{key}{rest}"), None, &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "OK"), "{method} {rest}");
+    }
+    for path in ["/ping/nobody", "/ping/nobody/start", &format!("/ping/{key}/soon")] {
+        let problem = api.get(path).await.expect(404);
+        assert_eq!(problem["detail"], "there is no such check-in address", "the same for all");
+    }
 
     // By id and by name.
     let etag = api.get(&location).await.etag();
@@ -466,7 +475,9 @@ async fn nothing_is_open_but_health_and_readiness() {
             assert_eq!(answer.expect(401)["type"], "urn:fanfare:problem:unauthorized", "{method} {path}");
         }
     }
-    assert_eq!(open, ["/api/v1/session", "/api/v1/setup", "/api/v1/setup", "/healthz", "/readyz"]);
+    open.dedup();
+    let expected = ["/api/v1/session", "/api/v1/setup", "/healthz", "/ping/{key}", "/ping/{key}/{signal}", "/readyz"];
+    assert_eq!(open, expected);
     for path in ["/api/docs", "/api/docs/", "/api/docs/swagger-ui.css"] {
         api.raw("GET", path, None, &[]).await.expect(401);
     }

@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use crate::{
     AttemptRow, ConditionId, DeliveryRow, DeliveryState, EventRow, HeldConditions, LastRun, Store, StoreError, ToldRow,
+    Watch,
     condition::ConditionChanges,
     config::CHANNEL_DELETED,
     counters::{ADD_HERE, Counts, upsert},
     entity::idempotency,
-    rows::{MOST_ROWS, pieces},
+    rows::{Columns, MOST_ROWS, pieces},
     sqlite::Transaction,
     tables::{self, clean},
 };
@@ -31,6 +32,8 @@ pub struct NewEvent {
     pub key: Option<KnownKey>,
     /// For a run of a job: what the job shows as its last one.
     pub last_run: Option<LastRun>,
+    /// For a run of a job of which runs are expected: what is expected after it.
+    pub next_run: Option<Watch>,
 }
 
 /// An idempotency key with the answer that was given first.
@@ -95,7 +98,7 @@ pub struct Commit {
     outcomes: [Vec<Attempted>; DeliveryState::ALL.len()],
     /// A later key of the same name takes the place of an earlier one.
     keys: BTreeMap<(String, String), (KnownKey, i64)>,
-    last_runs: BTreeMap<Uuid, LastRun>,
+    last_runs: BTreeMap<Uuid, (LastRun, Option<Watch>, i64)>,
     conditions: ConditionChanges,
 }
 
@@ -103,7 +106,7 @@ impl Commit {
     /// Adds an accepted event with its deliveries.
     pub fn insert(&mut self, new: NewEvent) {
         if let (Some(last_run), Some(job_id)) = (new.last_run, new.event.job_id) {
-            self.last_runs.insert(job_id, last_run);
+            self.last_runs.insert(job_id, (last_run, new.next_run, new.event.created_at));
         }
         if let Some(key) = new.key {
             let key = KnownKey { scope: clean(key.scope), key: clean(key.key), ..key };
@@ -179,7 +182,7 @@ impl Commit {
         let keys = self.keys.into_values().map(|(key, created_at)| tables::key(key, created_at));
         tx.each(&tables::KEY.insert_one("fanfare_idempotency", REPLACE_KEY), keys)?;
         let last_runs = self.last_runs.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
-        tx.each("UPDATE fanfare_jobs SET last_run = ?2 WHERE id = ?1", last_runs.into_iter())?;
+        tx.each(&set_last_run_one(), last_runs.into_iter())?;
         self.conditions.run_here(tx)?;
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             if !outcomes.is_empty() {
@@ -212,7 +215,7 @@ impl Commit {
         }
         for rows in pieces(self.last_runs.into_iter().collect()) {
             let rows = rows.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
-            statements.push(tables::LAST_RUN.with(rows.into_iter(), SET_LAST_RUN));
+            statements.push(tables::LAST_RUN.with(rows.into_iter(), &set_last_run_many()));
         }
         statements.extend(self.conditions.statements());
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
@@ -283,11 +286,43 @@ pub(crate) async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransac
 const REPLACE_KEY: &str = " ON CONFLICT (scope, key) DO UPDATE SET \
      body_hash = excluded.body_hash, answer = excluded.answer, created_at = excluded.created_at";
 
-const SET_LAST_RUN: &str = "UPDATE fanfare_jobs SET last_run = v.last_run FROM v WHERE fanfare_jobs.id = v.id";
+/// What the UPDATE of a job sets after a run, each value being called what `value` says; and which job. A run moves
+/// what is expected forward only, unless one is missing: then somebody is to look at once whether this is it.
+fn set_last_run(value: impl Fn(&'static str) -> String) -> (String, String) {
+    let [id, last_run, expected_at, alarm_at, reported_at] = tables::LAST_RUN.0.map(|(name, _)| value(name));
+    let set = format!(
+        "UPDATE fanfare_jobs SET last_run = {last_run}, started_at = NULL, \
+         expected_at = CASE WHEN {expected_at} > fanfare_jobs.expected_at OR fanfare_jobs.missed_since IS NOT NULL \
+         THEN COALESCE({expected_at}, fanfare_jobs.expected_at) ELSE fanfare_jobs.expected_at END, \
+         alarm_at = CASE WHEN fanfare_jobs.missed_since IS NOT NULL THEN {reported_at} \
+         WHEN {expected_at} > fanfare_jobs.expected_at THEN {alarm_at} ELSE fanfare_jobs.alarm_at END"
+    );
+    (set, format!("WHERE fanfare_jobs.id = {id}"))
+}
 
-fn last_run((job_id, last_run): (Uuid, LastRun)) -> Result<[Value; 2], StoreError> {
+/// The UPDATE of one job, for SQLite.
+fn set_last_run_one() -> String {
+    let (set, which) = set_last_run(|name| place_in(&tables::LAST_RUN, name));
+    format!("{set} {which}")
+}
+
+/// The UPDATE of many jobs, for PostgreSQL.
+fn set_last_run_many() -> String {
+    let (set, which) = set_last_run(|name| format!("v.{name}"));
+    format!("{set} FROM v {which}")
+}
+
+/// The placeholder of a column's value in a statement for one row.
+fn place_in<const N: usize>(columns: &Columns<N>, name: &str) -> String {
+    format!("?{}", columns.0.iter().position(|(column, _)| *column == name).unwrap_or_default() + 1)
+}
+
+fn last_run(
+    (job_id, (last_run, next, reported_at)): (Uuid, (LastRun, Option<Watch>, i64)),
+) -> Result<[Value; 5], StoreError> {
     let document = serde_json::to_string(&last_run).map_err(|e| StoreError::corrupt("last run", e))?;
-    Ok([job_id.into(), document.into()])
+    let (expected_at, alarm_at) = (next.map(|next| next.expected_at), next.map(|next| next.alarm_at));
+    Ok([job_id.into(), document.into(), expected_at.into(), alarm_at.into(), reported_at.into()])
 }
 
 fn state_after(next: Next) -> DeliveryState {
@@ -323,8 +358,7 @@ fn recorded(state: DeliveryState, owner: i64, value: impl Fn(&'static str) -> St
 
 /// The UPDATE for one outcome, for SQLite.
 fn record_one(state: DeliveryState, owner: i64) -> String {
-    let place = |name| tables::OUTCOME.0.iter().position(|(column, _)| *column == name).unwrap_or_default() + 1;
-    let (set, which) = recorded(state, owner, |name| format!("?{}", place(name)));
+    let (set, which) = recorded(state, owner, |name| place_in(&tables::OUTCOME, name));
     format!("{set} {which}")
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    DeliveryState, Store, StoreError,
+    DeliveryState, Store, StoreError, Watch,
     commit::immediate,
     entity::{channel, job, lane, setting},
     queue::{shift, suppressed},
@@ -58,6 +58,10 @@ pub struct JobRow {
     pub ping_key: String,
     /// Its latest run.
     pub last_run: Option<LastRun>,
+    /// What is expected of it, where a run is.
+    pub watch: Option<Watch>,
+    /// When a run began that has not ended, in milliseconds since 1970.
+    pub started_at: Option<i64>,
     /// When it was made, in milliseconds since 1970.
     pub created_at: i64,
     /// When it was last changed, in milliseconds since 1970.
@@ -164,7 +168,7 @@ impl Store {
         job::Entity::find_by_id(id).one(&self.reader).await?.map(|row| self.read_job(row)).transpose()
     }
 
-    /// Writes a job, new or changed, but for its last run. Its name must not be another's.
+    /// Writes a job, new or changed, but for its runs and what is expected of them. Its name must not be another's.
     pub async fn put_job(&self, row: &JobRow) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         self.put_job_in(&tx, row).await?;
@@ -205,6 +209,10 @@ impl Store {
             wording: row.wording.as_ref().map(Value::to_string),
             ping_key: self.keyring.seal(row.ping_key.as_bytes(), &job_place(row.id))?,
             last_run: None,
+            expected_at: None,
+            alarm_at: None,
+            missed_since: None,
+            started_at: None,
             created_at: row.created_at,
             updated_at: row.updated_at,
         };
@@ -236,10 +244,12 @@ impl Store {
         })
     }
 
-    fn read_job(&self, row: job::Model) -> Result<JobRow, StoreError> {
+    pub(crate) fn read_job(&self, row: job::Model) -> Result<JobRow, StoreError> {
         let corrupt = |e: serde_json::Error| StoreError::corrupt("job", e);
         let ping_key = self.keyring.open(&row.ping_key, &job_place(row.id))?;
         Ok(JobRow {
+            watch: Watch::of(&row),
+            started_at: row.started_at,
             id: row.id,
             name: row.name,
             notifications: serde_json::from_str(&row.notifications).map_err(corrupt)?,

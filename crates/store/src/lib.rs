@@ -19,6 +19,7 @@ mod rows;
 mod sqlite;
 mod state;
 mod tables;
+mod watch;
 
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
 pub use condition::{ConditionId, HeldConditions, KnownConditions, ToldRow};
@@ -34,3 +35,4 @@ pub use open::{Store, StoreOptions};
 pub use queue::{Claimed, Stalled, Waiting};
 pub use rotate::Rotated;
 pub use state::DeliveryState;
+pub use watch::Watch;

@@ -8,7 +8,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Ends), Box::new(Lanes), Box::new(Conditions)]
+        vec![Box::new(First), Box::new(Ends), Box::new(Lanes), Box::new(Conditions), Box::new(MissedRuns)]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {
@@ -97,6 +97,32 @@ CREATE TABLE fanfare_told (
     PRIMARY KEY (condition, target)
 ) {without_rowid};
 CREATE INDEX fanfare_told_seen_at ON fanfare_told (seen_at);
+";
+
+/// Knows when a run of a job is expected.
+struct MissedRuns;
+
+impl MigrationName for MissedRuns {
+    fn name(&self) -> &str {
+        "0005_missed_runs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for MissedRuns {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), MISSED_RUNS).await
+    }
+}
+
+/// `expected_at` is when a job's next run is expected, `alarm_at` when somebody must look whether it has come,
+/// `missed_since` when a run was expected that is missing, `started_at` when one began that has not ended.
+const MISSED_RUNS: &str = "
+ALTER TABLE fanfare_jobs ADD COLUMN expected_at BIGINT;
+ALTER TABLE fanfare_jobs ADD COLUMN alarm_at BIGINT;
+ALTER TABLE fanfare_jobs ADD COLUMN missed_since BIGINT;
+ALTER TABLE fanfare_jobs ADD COLUMN started_at BIGINT;
+CREATE INDEX fanfare_jobs_alarm_at ON fanfare_jobs (alarm_at) WHERE alarm_at IS NOT NULL;
 ";
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call

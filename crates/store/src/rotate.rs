@@ -122,6 +122,8 @@ mod tests {
             wording: None,
             ping_key: "p1ng".into(),
             last_run: None,
+            watch: None,
+            started_at: None,
             created_at: 1,
             updated_at: 1,
         }

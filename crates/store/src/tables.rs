@@ -154,7 +154,14 @@ pub(crate) fn key(row: KnownKey, created_at: i64) -> [Value; 5] {
     [row.scope.into(), row.key.into(), row.body_hash.into(), row.answer.into(), created_at.into()]
 }
 
-pub(crate) const LAST_RUN: Columns<2> = Columns([("id", "uuid"), ("last_run", "text")]);
+/// A run of a job, and what is expected of the job after it.
+pub(crate) const LAST_RUN: Columns<5> = Columns([
+    ("id", "uuid"),
+    ("last_run", "text"),
+    ("expected_at", "bigint"),
+    ("alarm_at", "bigint"),
+    ("reported_at", "bigint"),
+]);
 
 /// U+0000 cannot be stored in PostgreSQL's text.
 pub(crate) fn clean(text: String) -> String {

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic, and has no outside")]
 
 mod home;
+mod missed;
 mod reminders;

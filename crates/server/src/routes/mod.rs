@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod outbound;
+pub(crate) mod ping;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod settings;

@@ -14,6 +14,10 @@ pub struct Model {
     pub wording: Option<String>,
     pub ping_key: Vec<u8>,
     pub last_run: Option<String>,
+    pub expected_at: Option<i64>,
+    pub alarm_at: Option<i64>,
+    pub missed_since: Option<i64>,
+    pub started_at: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
 }
