@@ -1,6 +1,7 @@
 //! The real binary, from outside.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod backup;
 mod bad_input;
 mod command_line;

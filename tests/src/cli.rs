@@ -2,8 +2,8 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek},
-    process::{Command, Stdio},
+    io::{Read, Seek, Write},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -53,10 +53,15 @@ impl Cli {
 
     /// Runs `fanfare` with these arguments to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with_input(arguments, "")
+    }
+
+    /// The same with this text on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().current_dir(self.dir.path());
         command.env("FANFARE_URL", &self.url).env("FANFARE_TOKEN", &self.token);
-        Output::of(command)
+        Output::with_input(command, input)
     }
 
     /// Runs it with `--json` and gives the document.
@@ -72,10 +77,16 @@ impl Cli {
 
 impl Output {
     /// Runs a command to its end, and not for ever: one that should have been refused may have started to serve.
-    pub(crate) fn of(mut command: Command) -> Self {
+    pub(crate) fn of(command: Command) -> Self {
+        Self::with_input(command, "")
+    }
+
+    fn with_input(mut command: Command, input: &str) -> Self {
         // Files rather than pipes, which would have to be emptied meanwhile.
         let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+        let mut given = tempfile::tempfile().unwrap();
+        given.write_all(input.as_bytes()).and_then(|()| given.rewind()).unwrap();
+        command.stdin(given).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
         let child = command.spawn();
         let mut child = child.unwrap_or_else(|e| panic!("{} cannot run: {e}", binary().display()));
         let deadline = Instant::now() + PATIENCE;

@@ -1,9 +1,15 @@
 //! The command line: what can be said, and how it is explained.
 
+mod access;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
+
+pub(crate) use access::{
+    AuditCommand, AuditFilters, ExportFormat, Role, TokenArgs, TokensCommand, UserUpdate, UsersCommand,
+};
 
 /// Fanfare tells the right people what happened, and can show that it did.
 ///
@@ -109,6 +115,15 @@ pub(crate) enum Command {
     /// What was sent to whom, and how that went
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Who may sign in
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// What lets programs in
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+    /// Who changed what, and when
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Which networks the server may reach besides public addresses
     #[command(subcommand)]
     Outbound(OutboundCommand),

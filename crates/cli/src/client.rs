@@ -81,6 +81,16 @@ impl Client {
         self.exchange(Method::PUT, path, &[], Some(body)).await
     }
 
+    /// Changes a document at `/api/v1/…`.
+    pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
+        self.exchange(Method::PATCH, path, &[], Some(body)).await
+    }
+
+    /// Deletes what is at `/api/v1/…`.
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Answer, Failure> {
+        self.exchange(Method::DELETE, path, &[], None).await
+    }
+
     async fn exchange(
         &self,
         method: Method,

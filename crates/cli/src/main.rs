@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod failure;
 mod output;
+mod password;
 mod problem;
 mod secret_files;
 mod serve;

@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::Accounts,
-    auth::{COOKIE, OperatorToken, Proxies, Scope, this_machine},
+    auth::{COOKIE, OperatorToken, Proxies, RateLimits, Requests, Scope, this_machine},
     keys::{KeyPlace, Keys},
     problem::{Kind, Problem, ProblemBody},
     routes,
@@ -36,12 +36,19 @@ pub struct ServerOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// Where the server itself keeps the key that secrets are encrypted with, if nobody gave one.
     pub key_place: Option<Arc<dyn KeyPlace>>,
+    /// How many requests are taken.
+    pub rate_limits: RateLimits,
 }
 
 impl ServerOptions {
     /// The defaults, with this token for the operator.
     pub fn new(admin_token: impl Into<SecretString>) -> Self {
-        Self { admin_token: admin_token.into(), trusted_proxies: this_machine(), key_place: None }
+        Self {
+            admin_token: admin_token.into(),
+            trusted_proxies: this_machine(),
+            key_place: None,
+            rate_limits: RateLimits::default(),
+        }
     }
 }
 
@@ -56,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) operator: OperatorToken,
     pub(crate) proxies: Proxies,
     pub(crate) keys: Keys,
+    pub(crate) requests: Requests,
     /// The API's document as it is served.
     pub(crate) document: Bytes,
     /// Held while a job is read, changed and written, so that of two changes none is lost.
@@ -72,6 +80,7 @@ pub fn app(engine: Engine, accounts: Accounts, options: ServerOptions) -> Router
         operator: OperatorToken::new(&options.admin_token),
         proxies: Proxies::new(options.trusted_proxies),
         keys: Keys::new(options.key_place),
+        requests: Requests::new(options.rate_limits),
         document,
         editing_jobs: Mutex::default(),
     });
@@ -105,6 +114,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::session::router())
         .merge(routes::users::router())
         .merge(routes::tokens::router())
+        .merge(routes::audit::router())
 }
 
 /// Says at every operation that a token of some scope may do, which account may do the same.

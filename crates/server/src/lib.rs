@@ -8,6 +8,7 @@ mod etag;
 mod extract;
 mod keys;
 mod life;
+mod mask;
 mod page;
 mod problem;
 mod reply;
@@ -16,5 +17,6 @@ mod serve;
 
 pub use accounts::Accounts;
 pub use app::{ServerOptions, app, openapi};
+pub use auth::RateLimits;
 pub use keys::KeyPlace;
 pub use serve::serve;

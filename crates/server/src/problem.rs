@@ -3,6 +3,8 @@
 //! This is the one place that knows which status belongs to which refusal of the engine. What a caller reads
 //! and what the log records are two messages: the cause of a 5xx stays in the log.
 
+mod refusals;
+
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -12,12 +14,10 @@ use fanfare::{
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use utoipa::{
-    IntoResponses, ToSchema,
-    openapi::{
-        Ref, RefOr,
-        response::{Response as ResponseDoc, ResponseBuilder, ResponsesBuilder},
-    },
+use utoipa::ToSchema;
+
+pub(crate) use refusals::{
+    BadBody, BadQuery, Conflicting, Denied, Failing, Missing, Stale, Turned, Unavailable, WrongCredentials,
 };
 
 use crate::{accounts::AccessError, reply};
@@ -91,6 +91,8 @@ impl Kind {
     const NOT_FOUND: Self = Self(StatusCode::NOT_FOUND, "urn:fanfare:problem:not-found", "There is nothing here");
     pub(crate) const METHOD: Self =
         Self(StatusCode::METHOD_NOT_ALLOWED, "urn:fanfare:problem:method", "This cannot be done here");
+    pub(crate) const TIMEOUT: Self =
+        Self(StatusCode::REQUEST_TIMEOUT, "urn:fanfare:problem:timeout", "The request took too long");
     const CONFLICT: Self = Self(StatusCode::CONFLICT, "urn:fanfare:problem:conflict", "This cannot be done now");
     const NAME_TAKEN: Self = Self(StatusCode::CONFLICT, "urn:fanfare:problem:name-taken", "The name is taken");
     const IN_USE: Self = Self(StatusCode::CONFLICT, "urn:fanfare:problem:in-use", "The channel is in use");
@@ -316,80 +318,6 @@ fn at_the_member(fault: Fault) -> Fault {
         (None, None) => return fault,
     };
     Fault::new(format!("{}/{}", fault.pointer, escape_pointer(name)), format!("{name} {why}"))
-}
-
-/// Declares a set of documented refusals, to be named among an operation's responses.
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident { $($status:literal $text:literal,)+ })+) => {$(
-        $(#[$doc])*
-        pub(crate) struct $name;
-
-        impl IntoResponses for $name {
-            fn responses() -> std::collections::BTreeMap<String, RefOr<ResponseDoc>> {
-                let responses = ResponsesBuilder::new();
-                $(let responses = responses.response($status, problem_response($text));)+
-                responses.build().into()
-            }
-        }
-    )+};
-}
-
-refusals! {
-    /// What every operation that needs credentials can answer.
-    Denied {
-        "401" "No credentials, or unknown ones, or a session that has ended",
-        "403" "The credentials do not allow this, or another site may have asked for it",
-        "429" "Too many requests: `Retry-After` says when to go on",
-        "500" "The server's own mistake",
-        "503" "The database does not answer",
-    }
-    /// What every operation with a body can answer.
-    BadBody {
-        "400" "The body is not JSON, or is nested more than 64 levels deep",
-        "413" "The body is too large",
-        "415" "The body is something else than JSON",
-        "422" "The body is JSON and not valid: `errors` says where",
-    }
-    /// A query parameter that is unknown or out of range.
-    BadQuery {
-        "422" "A query parameter is unknown or not valid",
-    }
-    /// The thing that the path names does not exist.
-    Missing {
-        "404" "There is no such thing",
-    }
-    /// It cannot be done in the present state.
-    Conflicting {
-        "409" "It cannot be done in the present state: `detail` says why",
-    }
-    /// `If-Match` names another state.
-    Stale {
-        "412" "The document is not the one that `If-Match` names",
-    }
-    /// Signing in failed.
-    WrongCredentials {
-        "401" "The address or the password is wrong",
-    }
-    /// A visitor is turned away.
-    Turned {
-        "403" "Another site may have asked for this, or the set-up link is not valid",
-        "429" "Too many attempts: `Retry-After` says when to go on",
-    }
-    /// What any operation can answer.
-    Failing {
-        "500" "The server's own mistake",
-        "503" "The database does not answer",
-    }
-    /// Not ready, or not able.
-    Unavailable {
-        "503" "The database or the engine is not ready",
-    }
-}
-
-fn problem_response(text: &str) -> RefOr<ResponseDoc> {
-    let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
-    let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new().description(text).content("application/problem+json", content).build().into()
 }
 
 #[cfg(test)]

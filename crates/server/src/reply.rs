@@ -81,6 +81,21 @@ pub(crate) fn bytes(status: StatusCode, content_type: HeaderValue, body: impl In
     response
 }
 
+/// What browsers show: it may load and ask what `policy` says, stands in no frame, and tells no other site where its
+/// readers come from.
+pub(crate) fn page(content_type: HeaderValue, body: impl Into<Bytes>, policy: &'static str) -> Response {
+    let mut response = bytes(StatusCode::OK, content_type, body);
+    let headers = response.headers_mut();
+    let mut put = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    put(header::CONTENT_SECURITY_POLICY, policy);
+    put(header::X_FRAME_OPTIONS, "DENY");
+    put(header::REFERRER_POLICY, "no-referrer");
+    put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    put(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    put(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    response
+}
+
 fn mark(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use common::{Answer, Api, TOKEN, filled};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -366,4 +367,152 @@ async fn what_lets_in_is_kept_as_hashes_only() {
     for secret in [PASSWORD, &token, &secret] {
         assert!(!holds(secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn the_audit_says_who_changed_what() {
+    let api = Api::start().await;
+    account(&api, "ada@b.example", "admin").await;
+    let session = signed_in(&api, "ada@b.example").await;
+    let config = json!({"url": "https://hooks.example/s3cret-path", "headers": {"X-Key": "s3cret-key"}});
+    let channel = json!({"name": "ops", "kind": "webhook", "config": config});
+    let id = ask(&api, "POST", "/api/v1/channels", Some(channel), &session).await.expect(201)["id"].clone();
+    let path = format!("/api/v1/channels/{}", id.as_str().unwrap());
+    ask(&api, "PATCH", &path, Some(json!({"enabled": false})), &session).await.expect(200);
+    ask(&api, "DELETE", &path, None, &session).await.expect(204);
+    sign_in(&api, "ada@b.example", "wrong password").await.expect(401);
+    sign_in(&api, "my password, in the wrong field", "x").await.expect(401);
+
+    let entries = async |query: &str| {
+        let answer = api.get(&format!("/api/v1/audit?{query}")).await.expect(200);
+        answer["items"].as_array().unwrap().clone()
+    };
+    let all = entries("limit=200").await;
+    let actions: Vec<_> = all.iter().rev().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let expected = [
+        "user.create",
+        "session.create",
+        "channel.create",
+        "channel.update",
+        "channel.delete",
+        "session.refuse",
+        "session.refuse",
+    ];
+    assert_eq!(actions, expected);
+    let text = Value::from(all.clone()).to_string();
+    for secret in ["s3cret", PASSWORD, "argon2", "in the wrong field"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let update = &all[3];
+    assert_eq!(
+        (&update["actor"], &update["object"]),
+        (&json!("user:ada@b.example"), &json!(format!("channel:{}", id.as_str().unwrap())))
+    );
+    let said = |document: &Value| (document["name"].clone(), document["enabled"].clone(), document["kind"].clone());
+    assert_eq!(said(&update["before"]), (json!("ops"), json!(true), Value::Null));
+    assert_eq!(said(&update["after"]), (json!("ops"), json!(false), Value::Null));
+
+    assert_eq!(entries("action=channel").await.len(), 3);
+    assert_eq!(entries("action=channel.update").await, std::slice::from_ref(update));
+    assert_eq!(entries("actor=token:admin-token").await.len(), 1);
+    assert_eq!(entries("object=channel").await.len(), 3);
+    let at = update["at"].as_str().unwrap();
+    assert!(entries(&format!("since={at}")).await.contains(update));
+    assert!(!entries(&format!("until={at}")).await.contains(update));
+    api.get("/api/v1/audit?since=yesterday").await.expect(422);
+    api.get("/api/v1/audit?format=xml").await.expect(422);
+
+    // Stretch by stretch it is the same, and so is the file.
+    let first = api.get("/api/v1/audit?limit=4").await.expect(200);
+    let rest = entries(&format!("limit=200&cursor={}", first["next_cursor"].as_str().unwrap())).await;
+    assert_eq!([first["items"].as_array().unwrap().clone(), rest].concat(), all);
+    let file = api.get("/api/v1/audit?format=jsonl").await;
+    let lines: Vec<Value> = file.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, all);
+    let table = api.get("/api/v1/audit?format=csv&action=channel").await;
+    assert_eq!(table.text.lines().count(), 4);
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        let headers = [("authorization", format!("Bearer {TOKEN}"))];
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        api.raw(method, "/api/v1/audit", None, &headers).await.expect(405);
+    }
+}
+
+/// Whoever only looks does not learn whom users' mail goes to.
+#[tokio::test]
+async fn addresses_of_users_are_masked_for_viewers() {
+    let api = Api::start().await;
+    let config = json!({
+        "host": "127.0.0.1", "port": 9, "security": "none", "from": "f@mail.example", "to": ["ops@mail.example"]
+    });
+    let channel = json!({"name": "mail", "kind": "email", "config": config});
+    let channel = api.post("/api/v1/channels", channel).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let settings = json!({
+        "global_channels": [channel],
+        "events": {"user_login": {"enabled": true, "notify_user": "also"}}
+    });
+    api.put("/api/v1/settings/notifications", settings).await.expect(200);
+    account(&api, "viewer@b.example", "viewer").await;
+    let viewer = signed_in(&api, "viewer@b.example").await;
+    let event = json!({"type": "user_login", "user": {"name": "Grace", "email": "grace@b.example"}});
+    let event = api.post("/api/v1/events", event).await.expect(202);
+    let delivery = event["deliveries"][1]["id"].as_str().unwrap().to_owned();
+    let id = event["id"].as_str().unwrap();
+    for path in [
+        "/api/v1/events".to_owned(),
+        format!("/api/v1/events/{id}"),
+        format!("/api/v1/deliveries?event_id={id}"),
+        format!("/api/v1/deliveries/{delivery}"),
+    ] {
+        let (seen, all) = (ask(&api, "GET", &path, None, &viewer).await, api.get(&path).await);
+        assert!(all.text.contains("user:grace@b.example"), "{}", all.text);
+        assert!(seen.text.contains("user:g***@b.example"), "{}", seen.text);
+        assert!(!seen.text.contains("grace@b.example"), "{}", seen.text);
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_are_turned_away_for_a_while() {
+    let ten = std::num::NonZeroU32::new(10);
+    let api = Api::start_with(|options| options.rate_limits.per_token = ten).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(fanfare_server::serve(listener, api.router.clone(), std::future::pending()));
+    let path = "/api/v1/channels";
+    // From this machine itself, without an end.
+    for _ in 0..60 {
+        assert_eq!(over_the_wire(address, path, "").await.status, 200);
+    }
+    // Through a proxy on this machine, whose word is taken: five seconds' worth at once.
+    let elsewhere = "X-Forwarded-For: 203.0.113.7\r\n";
+    let mut refused = None;
+    for _ in 0..60 {
+        let answer = over_the_wire(address, path, elsewhere).await;
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+        assert_eq!(answer.status, 200);
+    }
+    let refused = refused.expect("sixty at once");
+    assert_eq!(refused.headers["retry-after"], "1");
+    api.check("GET", path, &refused);
+    assert_eq!(over_the_wire(address, path, "").await.status, 200);
+    serving.abort();
+}
+
+/// Asks through a socket, with the admin token and these lines in the head.
+async fn over_the_wire(address: std::net::SocketAddr, path: &str, lines: &str) -> Answer {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    Answer { status, headers, text: body.to_owned() }
 }

@@ -450,6 +450,7 @@ async fn access(api: &Api) {
     ask("GET", "/api/v1/session", None).await.expect(200);
     let change = json!({"current_password": password, "new_password": "another password"});
     ask("PUT", "/api/v1/session/password", Some(change)).await.expect(204);
+    api.get("/api/v1/audit").await.expect(200);
     ask("DELETE", "/api/v1/session", None).await.expect(204);
 }
 
@@ -493,6 +494,8 @@ async fn the_docs_page_comes_from_here_alone() {
     let page = api.raw("GET", "/api/docs/", None, &headers).await;
     assert_eq!(page.status, 200);
     assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    assert_eq!(page.headers["x-frame-options"], "DENY");
+    assert_eq!(page.headers["referrer-policy"], "no-referrer");
     assert!(!page.text.contains("//cdn") && !page.text.contains("https://"), "{}", page.text);
     let script = api.raw("GET", "/api/docs/swagger-initializer.js", None, &headers).await;
     assert!(

@@ -130,3 +130,38 @@ async fn a_head_that_is_never_finished_does_not_keep_its_connection() {
     drop(stop);
     served.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_not_waited_for() {
+    let Served { address, stop, served, _api } = serve().await;
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(head(100, "Connection: close\r\nExpect: 100-continue\r\n").as_bytes()).await.unwrap();
+    // This says that the head was read and the body is waited for.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"{").await.unwrap();
+    let began = tokio::time::Instant::now();
+    tokio::time::pause();
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).await.unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("urn:fanfare:problem:timeout"), "{said}");
+    assert!((60..90).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    tokio::time::resume();
+    drop(stop);
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_head_has_not_too_many_lines() {
+    let served = serve().await;
+    let address = served.address;
+    let text = aside(move || {
+        let mut stream = connect(address);
+        stream.write_all(head(0, &"X-More: x\r\n".repeat(150)).as_bytes()).unwrap();
+        answer(stream)
+    })
+    .await;
+    assert!(text.starts_with("HTTP/1.1 431 "), "{text}");
+}

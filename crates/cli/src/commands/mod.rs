@@ -2,6 +2,7 @@
 //! answer; the session does the rest.
 
 mod answers;
+mod audit;
 mod channels;
 mod deliveries;
 mod event_types;
@@ -15,6 +16,8 @@ mod preview;
 mod run;
 mod send;
 mod session;
+mod tokens;
+mod users;
 
 pub(crate) use preview::{no_kind, of_kind as preview_kind};
 pub(crate) use run::{Link, run as run_command};
@@ -22,8 +25,8 @@ pub(crate) use session::Session;
 
 use crate::{
     args::{
-        ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand, KeysCommand,
-        KindsCommand, OutboundCommand,
+        AuditCommand, ChannelsCommand, Command, DeliveriesCommand, EventTypesCommand, EventsCommand, JobsCommand,
+        KeysCommand, KindsCommand, OutboundCommand, TokensCommand, UsersCommand,
     },
     failure::Failure,
 };
@@ -57,5 +60,14 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Outbound(OutboundCommand::Show) => outbound::show(session).await,
         Command::Outbound(OutboundCommand::Allow { networks }) => outbound::allow(&networks, session).await,
         Command::Outbound(OutboundCommand::Forbid { networks }) => outbound::forbid(&networks, session).await,
+        Command::Users(UsersCommand::List) => users::list(session).await,
+        Command::Users(UsersCommand::Create { email, name, role }) => users::create(&email, &name, role, session).await,
+        Command::Users(UsersCommand::Update(args)) => users::update(&args, session).await,
+        Command::Users(UsersCommand::Delete { user }) => users::delete(&user, session).await,
+        Command::Tokens(TokensCommand::List) => tokens::list(session).await,
+        Command::Tokens(TokensCommand::Create(args)) => tokens::create(args, session).await,
+        Command::Tokens(TokensCommand::Delete { token }) => tokens::delete(&token, session).await,
+        Command::Audit(AuditCommand::List { filters, stretch }) => audit::list(filters, stretch, session).await,
+        Command::Audit(AuditCommand::Export { filters, format }) => audit::export(filters, format, session).await,
     }
 }

@@ -25,6 +25,13 @@ struct Named {
     name: String,
 }
 
+/// An account, which is called by its address.
+#[derive(Debug, Deserialize)]
+struct Account {
+    id: String,
+    email: String,
+}
+
 /// Something that has an id.
 #[derive(Debug, Deserialize)]
 struct Identified {
@@ -56,6 +63,16 @@ impl Session {
         self.print(&render(&part, &self.screen))
     }
 
+    /// Says that something is done, of which the server shows no document.
+    pub(crate) fn done(&self, text: &str) -> Result<(), Failure> {
+        if self.json { Ok(()) } else { self.print(text) }
+    }
+
+    /// Passes on a file of the server's as it is.
+    pub(crate) fn pass_on(&self, text: &str) -> Result<(), Failure> {
+        self.print(text)
+    }
+
     fn print(&self, text: &str) -> Result<(), Failure> {
         output::print(text).map_err(|error| Failure::Failed(format!("the output cannot be written: {error}")))
     }
@@ -68,6 +85,21 @@ impl Session {
     /// The id of a job, given its name or id.
     pub(crate) async fn job(&self, name: &str) -> Result<String, Failure> {
         self.by_name("job", "jobs", name).await
+    }
+
+    /// The id of a token, given its name or id.
+    pub(crate) async fn token(&self, name: &str) -> Result<String, Failure> {
+        self.by_name("token", "tokens", name).await
+    }
+
+    /// The id of an account, given its e-mail address or id.
+    pub(crate) async fn user(&self, email: &str) -> Result<String, Failure> {
+        if is_id(email) {
+            return Ok(email.to_owned());
+        }
+        let all: Vec<Account> = self.client.get(&["users"], &[]).await?.read()?;
+        let all: Vec<_> = all.into_iter().map(|Account { id, email }| Named { id, name: email }).collect();
+        find_name("account", email, &all)
     }
 
     /// The id of an event, given all of it or its end.

@@ -7,11 +7,13 @@ mod list;
 use std::{
     ffi::OsString,
     net::IpAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use fanfare::{LanePolicy, Limits, core::RetryPolicy};
+use fanfare_server::RateLimits;
 use figment::{
     Figment,
     value::{Dict, Value},
@@ -61,6 +63,11 @@ pub(crate) struct Settings {
     pub(crate) log: LevelFilter,
     /// In which form.
     pub(crate) log_format: LogFormat,
+    /// Proxies whose word is taken for where a request comes from, besides those on this machine.
+    #[serde(deserialize_with = "networks")]
+    pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// How many requests are taken.
+    pub(crate) limits: LimitSettings,
     /// The engine's own.
     pub(crate) engine: EngineSettings,
     /// The server that the command line talks to.
@@ -105,6 +112,28 @@ pub(crate) struct EngineSettings {
     exchange_timeout_s: Option<Seconds>,
 }
 
+/// The table `[limits]`: how many requests a second are taken for long, 0 for any number. What is absent has its
+/// documented value.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitSettings {
+    /// With one token, or one account.
+    requests_per_token: Option<u32>,
+    /// From one address.
+    requests_per_address: Option<u32>,
+}
+
+impl LimitSettings {
+    /// The limits with what is set here.
+    pub(crate) fn rate_limits(&self) -> RateLimits {
+        let default = RateLimits::default();
+        RateLimits {
+            per_token: self.requests_per_token.map_or(default.per_token, NonZeroU32::new),
+            per_address: self.requests_per_address.map_or(default.per_address, NonZeroU32::new),
+        }
+    }
+}
+
 /// What was read, and what is to be said about it.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -130,6 +159,8 @@ impl Default for Settings {
             env_allow: Vec::new(),
             log: LevelFilter::INFO,
             log_format: LogFormat::default(),
+            trusted_proxies: None,
+            limits: LimitSettings::default(),
             engine: EngineSettings::default(),
             url: None,
             token: None,

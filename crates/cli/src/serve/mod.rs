@@ -70,6 +70,8 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     finish_rotation(&engine, &key).await?;
     let mut options = ServerOptions::new(token.token.clone());
     options.key_place = key.file.map(|file| Arc::new(file) as Arc<dyn KeyPlace>);
+    options.trusted_proxies.extend(settings.trusted_proxies.iter().flatten());
+    options.rate_limits = settings.limits.rate_limits();
     let app = fanfare_server::app(engine.clone(), accounts, options);
     let (stop, mut stopped) = watch::channel(false);
     let shutdown = async move {

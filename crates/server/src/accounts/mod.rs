@@ -3,6 +3,7 @@
 //! Accounts and tokens are few and asked for with every request, so all of them are kept in memory and read again
 //! when one changes. Sessions are read from the database, so that one that was ended is ended on every node at once.
 
+mod audit;
 mod background;
 mod directory;
 mod entity;
@@ -22,24 +23,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use fanfare::{Clock, Store, StoreError};
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
     DatabaseTransaction, EntityTrait, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
-use serde_json::Value;
-use uuid::Uuid;
 
+pub(crate) use audit::{AuditFilter, Change, Entry};
 pub(crate) use error::AccessError;
 pub(crate) use passwords::Passwords;
 pub(crate) use secrets::hash as hash_of_secret;
 pub(crate) use sessions::{SIGNED_IN_AT_MOST, Session};
 pub(crate) use setup::NewAdmin;
-pub(crate) use throttle::Throttle;
+pub(crate) use throttle::{Rate, Throttle, network_of};
 pub(crate) use tokens::{TokenSpec, TokenView};
 pub(crate) use users::{Account, NewUser, Role, UserChange};
 
-use crate::auth::Actor;
 use known::Known;
 use migration::Migrator;
 use sessions::SignIns;
@@ -111,36 +108,8 @@ impl Accounts {
         self.read_again().await
     }
 
-    /// Writes into the audit, in the transaction of the change itself.
-    async fn audit(&self, tx: &DatabaseTransaction, actor: &Actor, change: Change<'_>) -> Result<(), StoreError> {
-        let row = entity::audit::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            at: Set(self.now().as_millisecond()),
-            actor: Set(actor.name.clone()),
-            address: Set(actor.address.map(|address| address.to_string())),
-            action: Set(change.action.to_owned()),
-            object: Set(change.object),
-            before: Set(change.before.map(|value| value.to_string())),
-            after: Set(change.after.map(|value| value.to_string())),
-        };
-        Ok(row.insert(tx).await.map(drop)?)
-    }
-
     async fn revision(&self) -> Result<i64, StoreError> {
         let row = entity::access::Entity::find().limit(1).one(self.0.store.reader()).await?;
         Ok(row.map_or(0, |row| row.revision))
     }
-}
-
-/// Something that was done, for the audit. What is before and after holds no secrets.
-#[derive(Debug, Default)]
-pub(crate) struct Change<'a> {
-    /// What was done, such as `user.create`.
-    pub(crate) action: &'a str,
-    /// What it was done to: its kind, a colon, and its id.
-    pub(crate) object: String,
-    /// As it was.
-    pub(crate) before: Option<Value>,
-    /// As it is.
-    pub(crate) after: Option<Value>,
 }

@@ -15,7 +15,7 @@ use super::{
     entity::{session, user},
     passwords,
     secrets::{self, Hash},
-    throttle::Rate,
+    throttle::{Rate, network_of},
     users::{email_key, object, refuse, sessions_of, signed_in},
 };
 use crate::auth::Actor;
@@ -70,14 +70,6 @@ impl Attempt<'_> {
     fn succeeded(self) {
         self.sign_ins.accounts.give_back(&self.account);
         self.sign_ins.addresses.give_back(&self.address);
-    }
-}
-
-/// Whoever has one address of IPv6 usually has all 64 bits behind the network's.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-        address => address,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::Hash,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,6 +12,14 @@ use jiff::Timestamp;
 
 /// Above so many keys, those that are at rest are looked for and forgotten.
 const MANY: usize = 4_096;
+
+/// The network that an address counts for: whoever has one address of IPv6 usually has all 64 bits behind the network's.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address => address,
+    }
+}
 
 /// So many at once for each key, and one more each time that `every` has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

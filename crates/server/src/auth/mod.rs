@@ -5,16 +5,20 @@
 
 mod browser;
 mod caller;
+mod limits;
 mod peer;
 
 use std::{marker::PhantomData, net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 pub(crate) use browser::{COOKIE, check_origin, clear_cookie, set_cookie};
 pub(crate) use caller::{Actor, Caller, Limits, Scope};
+pub use limits::RateLimits;
+pub(crate) use limits::Requests;
 pub(crate) use peer::{Peer, Proxies, this_machine};
 
 use crate::{
@@ -90,11 +94,11 @@ impl<N: Needs> FromRequestParts<AppState> for Allowed<N> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let caller = identify(parts, state).await?;
+        let (caller, address) = identify(parts, state).await?;
         if !caller.scope.covers(N::SCOPE) {
             return Err(Problem::forbidden(N::SCOPE.as_str()));
         }
-        Ok(Self { caller, address: state.proxies.client(parts), needs: PhantomData })
+        Ok(Self { caller, address, needs: PhantomData })
     }
 }
 
@@ -110,8 +114,8 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let caller = identify(parts, state).await?;
-        let actor = Actor { name: caller.actor.as_ref().to_owned(), address: state.proxies.client(parts) };
+        let (caller, address) = identify(parts, state).await?;
+        let actor = Actor { name: caller.actor.as_ref().to_owned(), address };
         match &caller.session {
             Some(session) => Ok(Self { session: session.clone(), actor }),
             None => Err(Problem::needs_session()),
@@ -131,17 +135,27 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         check_origin(&parts.headers)?;
-        Ok(Self { address: state.proxies.client(parts), headers: parts.headers.clone() })
+        let address = state.proxies.client(parts);
+        state.requests.count_address(address, state.accounts.now())?;
+        Ok(Self { address, headers: parts.headers.clone() })
     }
 }
 
+/// Whoever asks, and from where, if there were not too many requests already.
+async fn identify(parts: &Parts, state: &Shared) -> Result<(Arc<Caller>, Option<IpAddr>), Problem> {
+    let (address, now) = (state.proxies.client(parts), state.accounts.now());
+    state.requests.count_address(address, now)?;
+    let caller = caller(parts, state, now).await?;
+    state.requests.count_caller(&caller.id, address, now)?;
+    Ok((caller, address))
+}
+
 /// Whoever asks: by token, or else by the session that the browser's cookie stands for.
-async fn identify(parts: &Parts, state: &Shared) -> Result<Arc<Caller>, Problem> {
+async fn caller(parts: &Parts, state: &Shared, now: Timestamp) -> Result<Arc<Caller>, Problem> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let token = bearer(value.as_bytes());
         let token = token.ok_or_else(|| Problem::unauthorized("the header Authorization must read Bearer TOKEN"))?;
-        let known = state.operator.find(token).cloned();
-        let known = known.or_else(|| state.accounts.token(token, state.accounts.now()));
+        let known = state.operator.find(token).cloned().or_else(|| state.accounts.token(token, now));
         return known.ok_or_else(|| Problem::unauthorized("this token is not known here, or has expired"));
     }
     let Some(cookie) = browser::cookie(&parts.headers) else {

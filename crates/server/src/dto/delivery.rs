@@ -33,7 +33,7 @@ pub(crate) struct DeliveryQuery {
 }
 
 /// Which deliveries to try again.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetryInput {
     /// Where they stand: `dead` or `pending`.

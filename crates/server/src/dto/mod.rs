@@ -2,6 +2,7 @@
 //! what other people's programs read; where a conversion fails to compile, that is the reminder.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod channel;
 pub(crate) mod delivery;
 pub(crate) mod event;

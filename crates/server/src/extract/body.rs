@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::{HeaderMap, Request, header};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::{is_deeper_than, parse};
 use crate::problem::{Kind, Problem};
@@ -28,6 +29,9 @@ pub(crate) mod limit {
     pub(crate) const BATCH_DEPTH: usize = DEPTH + 2;
 }
 
+/// How long a body may take to arrive: one that comes a byte at a time does not keep us for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A body of at most `LIMIT` bytes that says it is JSON and is nested at most `DEPTH` levels; not parsed yet.
 #[derive(Debug)]
 pub(crate) struct Document<const LIMIT: usize, const DEPTH: usize>(pub(crate) Bytes);
@@ -38,7 +42,8 @@ impl<const LIMIT: usize, const DEPTH: usize, S: Sync> FromRequest<S> for Documen
     async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        let bytes = read(&parts.headers, body, LIMIT).await?;
+        let reading = timeout(PATIENCE, read(&parts.headers, body, LIMIT));
+        let bytes = reading.await.map_err(|_| Problem::new(Kind::TIMEOUT, "the body did not arrive in time"))??;
         if is_deeper_than(&bytes, DEPTH) {
             return Err(Problem::new(Kind::TOO_DEEP, format!("a body is nested at most {DEPTH} levels deep")));
         }
@@ -123,7 +128,7 @@ async fn too_large(headers: &HeaderMap, mut pieces: BodyDataStream, limit: usize
     };
     if !headers.contains_key(header::EXPECT) {
         // Past this time the client is not waiting for our answer anyway.
-        let _ = tokio::time::timeout(LONGEST, thrown_away).await;
+        let _ = timeout(LONGEST, thrown_away).await;
     }
     Problem::new(Kind::TOO_LARGE, format!("the body may be at most {limit} bytes long"))
 }

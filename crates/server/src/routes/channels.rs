@@ -8,6 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
+    accounts::Change,
     app::AppState,
     auth::{Allowed, ToAdminister, ToRead},
     dto::channel::{
@@ -57,11 +58,14 @@ async fn list(State(app): State<AppState>, _: Allowed<ToRead>, _: NoQuery) -> Re
 )]
 async fn create(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
     Json(input): Json<ChannelInput>,
 ) -> Result<Reply<Channel>, Problem> {
-    let channel = Channel::from(app.engine.create_channel(input.into()).await?);
+    let view = app.engine.create_channel(input.into()).await?;
+    let change = Change::of("channel.create", object(view.id), None::<&Described<'_>>, Some(&described(&view)));
+    app.accounts.record(&by.actor(), change).await;
+    let channel = Channel::from(view);
     Ok(Reply::created(format!("/api/v1/channels/{}", channel.id()), channel))
 }
 
@@ -103,16 +107,18 @@ async fn show(
 )]
 async fn update(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Id(id): Id<ChannelId>,
     if_match: IfMatch,
     _: NoQuery,
     Json(Strict(body)): Json<Strict>,
 ) -> Result<Reply<Channel>, Problem> {
     let change: ChannelChange = shape(body.clone())?;
-    let kind = app.engine.channel(id).ok_or_else(no_channel)?.kind;
+    let before = app.engine.channel(id).ok_or_else(no_channel)?;
     let is_expected = |channel: &ChannelView| if_match.allows(&etag(channel));
-    let channel = app.engine.update_channel(id, change.of(&body, &kind)?, Some(&is_expected)).await?;
+    let channel = app.engine.update_channel(id, change.of(&body, &before.kind)?, Some(&is_expected)).await?;
+    let change = Change::of("channel.update", object(id), Some(&described(&before)), Some(&described(&channel)));
+    app.accounts.record(&by.actor(), change).await;
     let etag = etag(&channel);
     Ok(Reply::ok(channel.into()).tagged(&etag))
 }
@@ -132,13 +138,16 @@ async fn update(
 )]
 async fn delete(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Id(id): Id<ChannelId>,
     if_match: IfMatch,
     Query(query): Query<DeleteQuery>,
 ) -> Result<NoContent, Problem> {
+    let before = app.engine.channel(id).ok_or_else(no_channel)?;
     let is_expected = |channel: &ChannelView| if_match.allows(&etag(channel));
     app.engine.delete_channel(id, query.force, Some(&is_expected)).await?;
+    let change = Change::of("channel.delete", object(id), Some(&described(&before)), None::<&Described<'_>>);
+    app.accounts.record(&by.actor(), change).await;
     Ok(NoContent)
 }
 
@@ -176,28 +185,31 @@ fn no_channel() -> Problem {
     Problem::not_found("channel")
 }
 
+/// What the audit calls a channel.
+fn object(id: ChannelId) -> String {
+    format!("channel:{}", id.0)
+}
+
 /// The mark of what can be changed in a channel. Its health is not part of it: a change would otherwise be
 /// refused because a delivery failed meanwhile.
 fn etag(channel: &ChannelView) -> ETag {
-    #[derive(Serialize)]
-    struct Changeable<'a> {
-        id: Uuid,
-        name: &'a str,
-        kind: &'a str,
-        config: &'a Value,
-        enabled: bool,
-        delivery: fanfare::LaneSettings,
-        // Shows a change of a secret, which looks the same before and after.
-        updated_at: jiff::Timestamp,
-    }
+    ETag::of(&described(channel))
+}
+
+/// What can be changed in a channel.
+#[derive(Serialize)]
+struct Described<'a> {
+    id: Uuid,
+    name: &'a str,
+    kind: &'a str,
+    config: &'a Value,
+    enabled: bool,
+    delivery: fanfare::LaneSettings,
+    // Shows a change of a secret, which looks the same before and after.
+    updated_at: jiff::Timestamp,
+}
+
+fn described(channel: &ChannelView) -> Described<'_> {
     let ChannelView { id, name, kind, config, enabled, delivery, health: _, created_at: _, updated_at } = channel;
-    ETag::of(&Changeable {
-        id: id.0,
-        name,
-        kind,
-        config,
-        enabled: *enabled,
-        delivery: *delivery,
-        updated_at: *updated_at,
-    })
+    Described { id: id.0, name, kind, config, enabled: *enabled, delivery: *delivery, updated_at: *updated_at }
 }

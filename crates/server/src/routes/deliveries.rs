@@ -5,6 +5,7 @@ use fanfare::core::DeliveryId;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    accounts::Change,
     app::AppState,
     auth::{Allowed, ToAdminister, ToRead},
     dto::{
@@ -12,6 +13,7 @@ use crate::{
         words::DeliveryState,
     },
     extract::{Id, Json, NoQuery, Query},
+    mask::Shown,
     page::{List, Stretch},
     problem::{BadBody, BadQuery, Conflicting, Denied, Missing, Problem},
     reply::Reply,
@@ -33,12 +35,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn list(
     State(app): State<AppState>,
-    _: Allowed<ToRead>,
+    Allowed { caller, .. }: Allowed<ToRead>,
     Query(query): Query<DeliveryQuery>,
-) -> Result<Reply<List<DeliveryItem>>, Problem> {
+) -> Result<Reply<Shown<List<DeliveryItem>>>, Problem> {
     let stretch = Stretch::new(query.limit, query.cursor.as_deref())?;
     let deliveries = app.engine.deliveries((&query).into(), stretch.page()).await?;
-    Ok(Reply::ok(stretch.list(deliveries, |delivery| delivery.id.0)))
+    Ok(Reply::ok(Shown::to(&caller, stretch.list(deliveries, |delivery| delivery.id.0))))
 }
 
 /// Show a delivery, with what went out and every attempt.
@@ -49,12 +51,12 @@ async fn list(
 )]
 async fn show(
     State(app): State<AppState>,
-    _: Allowed<ToRead>,
+    Allowed { caller, .. }: Allowed<ToRead>,
     Id(id): Id<DeliveryId>,
     _: NoQuery,
-) -> Result<Reply<DeliveryDetail>, Problem> {
+) -> Result<Reply<Shown<DeliveryDetail>>, Problem> {
     let delivery = app.engine.delivery(id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
-    Ok(Reply::ok(delivery.into()))
+    Ok(Reply::ok(Shown::to(&caller, delivery.into())))
 }
 
 /// Try a delivery again now.
@@ -67,11 +69,13 @@ async fn show(
 )]
 async fn retry(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Id(id): Id<DeliveryId>,
     _: NoQuery,
 ) -> Result<Reply<Retried>, Problem> {
     app.engine.retry(id).await?;
+    let change = Change { action: "delivery.retry", object: format!("delivery:{}", id.0), ..Change::default() };
+    app.accounts.record(&by.actor(), change).await;
     Ok(Reply::accepted(Retried { retried: 1 }))
 }
 
@@ -85,14 +89,18 @@ async fn retry(
 )]
 async fn retry_many(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
     Json(input): Json<RetryInput>,
 ) -> Result<Reply<Retried>, Problem> {
     if !matches!(input.state, DeliveryState::Dead | DeliveryState::Pending) {
         return Err(Problem::fault("/state", "only dead and pending deliveries can be tried again"));
     }
+    let mut after = serde_json::to_value(&input).map_err(|error| Problem::internal(&error))?;
     let RetryInput { state, channel_id, event_type } = input;
     let retried = app.engine.retry_many(state.into(), channel_id.map(Into::into), event_type.as_deref()).await?;
+    after["retried"] = retried.into();
+    let change = Change { action: "delivery.retry", object: "delivery".into(), before: None, after: Some(after) };
+    app.accounts.record(&by.actor(), change).await;
     Ok(Reply::accepted(Retried { retried }))
 }

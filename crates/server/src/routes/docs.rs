@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use utoipa_swagger_ui::Config;
 
 use crate::{
@@ -43,11 +43,9 @@ fn file(name: &str) -> Response {
     };
     let content_type = HeaderValue::try_from(found.content_type)
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
-    let mut response = reply::bytes(StatusCode::OK, content_type, found.bytes.into_owned());
-    let mut put = |name: HeaderName, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
-    put(header::CONTENT_SECURITY_POLICY, POLICY);
+    let mut response = reply::page(content_type, found.bytes.into_owned(), POLICY);
     if found.gzpipped {
-        put(header::CONTENT_ENCODING, "gzip");
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
 }

@@ -22,6 +22,7 @@ use crate::{
         },
     },
     extract::{Document, Id, IdempotencyKey, Json, NoQuery, Query, Strict, idempotency, limit, parse, shape},
+    mask::Shown,
     page::{List, Stretch},
     problem::{BadBody, BadQuery, Conflicting, Denied, Kind, Missing, Problem},
     reply::Reply,
@@ -114,10 +115,10 @@ fn read_one(event: &RawValue, caller: &Caller) -> Result<(Submission, Option<Ide
 )]
 async fn explain(
     State(app): State<AppState>,
-    _: Allowed<ToRead>,
+    Allowed { caller, .. }: Allowed<ToRead>,
     _: NoQuery,
     Json(Strict(body)): Json<Strict, { limit::EVENT }>,
-) -> Result<Reply<Explained>, Problem> {
+) -> Result<Reply<Shown<Explained>>, Problem> {
     let is_run = body.get("job").is_some();
     if is_run && body.get("type").is_some() {
         let fault = Fault::new("/type", "this is either an event, with type, or a run, with job");
@@ -129,7 +130,7 @@ async fn explain(
     } else {
         app.engine.explain(shape::<EventInput>(body)?.into()).await?
     };
-    Ok(Reply::ok(explanation.into()))
+    Ok(Reply::ok(Shown::to(&caller, explanation.into())))
 }
 
 /// Which stretch of the events to list.
@@ -153,12 +154,12 @@ struct EventQuery {
 )]
 async fn list(
     State(app): State<AppState>,
-    _: Allowed<ToRead>,
+    Allowed { caller, .. }: Allowed<ToRead>,
     Query(query): Query<EventQuery>,
-) -> Result<Reply<List<EventItem>>, Problem> {
+) -> Result<Reply<Shown<List<EventItem>>>, Problem> {
     let stretch = Stretch::new(query.limit, query.cursor.as_deref())?;
     let events = app.engine.events(stretch.page()).await?;
-    Ok(Reply::ok(stretch.list(events, |event| event.id.0)))
+    Ok(Reply::ok(Shown::to(&caller, stretch.list(events, |event| event.id.0))))
 }
 
 /// Show an event, with its plan and its deliveries.
@@ -169,11 +170,11 @@ async fn list(
 )]
 async fn show(
     State(app): State<AppState>,
-    _: Allowed<ToRead>,
+    Allowed { caller, .. }: Allowed<ToRead>,
     Id(id): Id<EventId>,
     _: NoQuery,
-) -> Result<Reply<EventDetail>, Problem> {
+) -> Result<Reply<Shown<EventDetail>>, Problem> {
     let (event, deliveries) = app.engine.event(id).await?.ok_or_else(|| Problem::not_found("event"))?;
     let deliveries = deliveries.into_iter().map(DeliveryItem::from).collect();
-    Ok(Reply::ok(EventDetail { event: event.into(), deliveries }))
+    Ok(Reply::ok(Shown::to(&caller, EventDetail { event: event.into(), deliveries })))
 }

@@ -5,6 +5,7 @@ use fanfare::{JobView, core::JobId, core::merge_patch};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    accounts::Change,
     app::AppState,
     auth::{Allowed, Scope, ToAdminister, ToRead, ToSend},
     dto::{
@@ -51,11 +52,14 @@ async fn list(
 )]
 async fn create(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
     Json(input): Json<JobInput>,
 ) -> Result<Reply<Job>, Problem> {
-    let job = Job::new(app.engine.create_job(input.into()).await?, true);
+    let view = app.engine.create_job(input.into()).await?;
+    let change = Change::of("job.create", object(view.id), None::<&JobInput>, Some(&JobInput::of(&view)));
+    app.accounts.record(&by.actor(), change).await;
+    let job = Job::new(view, true);
     Ok(Reply::created(format!("/api/v1/jobs/{}", job.id()), job))
 }
 
@@ -95,7 +99,7 @@ async fn show(
 )]
 async fn update(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Id(id): Id<JobId>,
     if_match: IfMatch,
     _: NoQuery,
@@ -106,9 +110,12 @@ async fn update(
     let _alone = app.editing_jobs.lock().await;
     let job = app.engine.job(id).await?.ok_or_else(no_job)?;
     if_match.check(&etag(&job))?;
-    let mut merged = serde_json::to_value(JobInput::of(&job)).map_err(|error| Problem::internal(&error))?;
+    let before = JobInput::of(&job);
+    let mut merged = serde_json::to_value(&before).map_err(|error| Problem::internal(&error))?;
     merge_patch(&mut merged, &patch);
     let job = app.engine.update_job(id, shape::<JobInput>(merged)?.into()).await?;
+    let change = Change::of("job.update", object(id), Some(&before), Some(&JobInput::of(&job)));
+    app.accounts.record(&by.actor(), change).await;
     Ok(tagged(job, true))
 }
 
@@ -123,14 +130,17 @@ async fn update(
 )]
 async fn delete(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Id(id): Id<JobId>,
     if_match: IfMatch,
     _: NoQuery,
 ) -> Result<NoContent, Problem> {
     let _alone = app.editing_jobs.lock().await;
-    if_match.check(&etag(&app.engine.job(id).await?.ok_or_else(no_job)?))?;
+    let job = app.engine.job(id).await?.ok_or_else(no_job)?;
+    if_match.check(&etag(&job))?;
     app.engine.delete_job(id).await?;
+    let change = Change::of("job.delete", object(id), Some(&JobInput::of(&job)), None::<&JobInput>);
+    app.accounts.record(&by.actor(), change).await;
     Ok(NoContent)
 }
 
@@ -142,11 +152,14 @@ async fn delete(
 )]
 async fn rotate_key(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Id(id): Id<JobId>,
     _: NoQuery,
 ) -> Result<Reply<Job>, Problem> {
-    Ok(tagged(app.engine.rotate_ping_key(id).await?, true))
+    let job = app.engine.rotate_ping_key(id).await?;
+    let change = Change { action: "job.ping_key", object: object(id), ..Change::default() };
+    app.accounts.record(&by.actor(), change).await;
+    Ok(tagged(job, true))
 }
 
 /// Report a run of a job.
@@ -179,6 +192,11 @@ async fn report(
 
 fn no_job() -> Problem {
     Problem::not_found("job")
+}
+
+/// What the audit calls a job.
+fn object(id: JobId) -> String {
+    format!("job:{}", id.0)
 }
 
 fn tagged(job: JobView, shows_key: bool) -> Reply<Job> {

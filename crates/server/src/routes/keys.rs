@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    accounts::Change,
     app::AppState,
     auth::{Allowed, ToAdminister},
     extract::NoQuery,
@@ -39,10 +40,13 @@ struct KeysRotated {
 )]
 async fn rotate(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
 ) -> Result<Reply<KeysRotated>, Problem> {
     let Rotated { secrets, fingerprint } = app.keys.rotate(&app.engine).await?;
     tracing::info!(secrets, key = fingerprint, "all secrets were encrypted anew");
-    Ok(Reply::ok(KeysRotated { secrets, key: fingerprint, new: app.keys.are_ours() }))
+    let rotated = KeysRotated { secrets, key: fingerprint, new: app.keys.are_ours() };
+    let change = Change::of("keys.rotate", "keys", None::<&KeysRotated>, Some(&rotated));
+    app.accounts.record(&by.actor(), change).await;
+    Ok(Reply::ok(rotated))
 }

@@ -1,6 +1,7 @@
 //! The operations. A handler reads the request, asks the engine once, and puts the answer into a document;
 //! decisions are made elsewhere.
 
+pub(crate) mod audit;
 pub(crate) mod channels;
 pub(crate) mod deliveries;
 pub(crate) mod docs;

@@ -5,6 +5,7 @@ use fanfare::OutboundSettings as EngineOutbound;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    accounts::Change,
     app::AppState,
     auth::{Allowed, ToAdminister, ToRead},
     dto::outbound::{OutboundSettings, OutboundSettingsInput},
@@ -46,7 +47,7 @@ async fn show(State(app): State<AppState>, _: Allowed<ToRead>, _: NoQuery) -> Re
 )]
 async fn replace(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     if_match: IfMatch,
     _: NoQuery,
     Json(input): Json<OutboundSettingsInput>,
@@ -55,7 +56,11 @@ async fn replace(
     if_match.check(&etag(&present))?;
     let networks = input.networks(present.locked)?;
     let expected = if_match.is_given().then_some(&present);
-    Ok(whole(app.engine.replace_outbound(networks, expected).await?))
+    let settings = app.engine.replace_outbound(networks, expected).await?;
+    let [before, after] = [present, settings.clone()].map(OutboundSettings::from);
+    let change = Change::of("settings.update", "settings:outbound", Some(&before), Some(&after));
+    app.accounts.record(&by.actor(), change).await;
+    Ok(whole(settings))
 }
 
 fn whole(settings: EngineOutbound) -> Reply<OutboundSettings> {

@@ -8,8 +8,9 @@ use fanfare::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    accounts::Change,
     app::AppState,
-    auth::{Allowed, ToAdminister, ToRead},
+    auth::{Actor, Allowed, ToAdminister, ToRead},
     dto::settings::{EventSettings, EventSettingsInput, NotificationSettings, NotificationSettingsInput},
     etag::{ETag, IfMatch},
     extract::{Json, Name, NoQuery, Strict, shape},
@@ -51,7 +52,7 @@ async fn show(State(app): State<AppState>, _: Allowed<ToRead>, _: NoQuery) -> Re
 )]
 async fn replace(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     if_match: IfMatch,
     _: NoQuery,
     Json(Strict(body)): Json<Strict>,
@@ -61,6 +62,7 @@ async fn replace(
     if_match.check(&etag(&app, &present))?;
     let expected = if_match.is_given().then_some(&present);
     let settings = app.engine.replace_settings(new.into(), expected).await?;
+    record(&app, &by.actor(), &present, &settings).await;
     Ok(whole(&app, &settings))
 }
 
@@ -82,7 +84,7 @@ async fn replace(
 )]
 async fn update_event(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     Name(name): Name,
     if_match: IfMatch,
     _: NoQuery,
@@ -105,6 +107,7 @@ async fn update_event(
         new.events.insert(event_type.id.clone(), shape::<EventSettingsInput>(merged)?.into());
         match app.engine.replace_settings(new, Some(&present)).await {
             Ok(settings) => {
+                record(&app, &by.actor(), &present, &settings).await;
                 let etag = etag(&app, &settings);
                 return Ok(Reply::ok(EventSettings::new(&settings, event_type)).tagged(&etag));
             }
@@ -116,6 +119,12 @@ async fn update_event(
         }
     }
     Err(Problem::changed())
+}
+
+async fn record(app: &AppState, actor: &Actor, before: &CoreSettings, after: &CoreSettings) {
+    let [before, after] = [before, after].map(|settings| NotificationSettings::new(settings, app.engine.catalog()));
+    let change = Change::of("settings.update", "settings:notifications", Some(&before), Some(&after));
+    app.accounts.record(actor, change).await;
 }
 
 fn whole(app: &AppState, settings: &CoreSettings) -> Reply<NotificationSettings> {

@@ -64,6 +64,10 @@ impl Answer {
 
 impl Api {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    pub async fn start_with(decide: impl FnOnce(&mut ServerOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("fanfare.db").display());
         let key = Keyring::generate().to_string();
@@ -73,7 +77,9 @@ impl Api {
         // By the settings, as an administrator would: what the builder fixes could not be changed any more.
         engine.replace_outbound(AddressPolicy::with_loopback().networks().to_vec(), None).await.unwrap();
         let document = serde_json::to_value(fanfare_server::openapi()).unwrap();
-        let router = fanfare_server::app(engine.clone(), accounts.clone(), ServerOptions::new(TOKEN));
+        let mut options = ServerOptions::new(TOKEN);
+        decide(&mut options);
+        let router = fanfare_server::app(engine.clone(), accounts.clone(), options);
         let components = closed(document["components"].clone());
         Self { router, engine, accounts, document, components, exercised: Mutex::default(), _dir: dir }
     }
@@ -134,12 +140,33 @@ impl Api {
             all.push((name, value));
         }
         let sent = body.as_deref().and_then(|body| serde_json::from_slice(body).ok());
+        let is_change = self.is_change(method, path);
+        let before = if is_change { self.latest_in_audit().await } else { None };
         let answer = self.raw(method, path, body, &all).await;
         self.check(method, path, &answer);
+        if is_change && answer.status.is_success() {
+            assert_ne!(self.latest_in_audit().await, before, "{method} {path} is missing in the audit");
+        }
         if let Some(sent) = sent.filter(|_| answer.status.is_success()) {
             self.check_sent(method, path, &sent);
         }
         answer
+    }
+
+    /// Whether an operation changes what an administrator decides, so that it must be found in the audit. A test
+    /// sends something and changes nothing.
+    fn is_change(&self, method: &str, path: &str) -> bool {
+        let Some((_, operation)) = self.find(&method.to_lowercase(), path.split('?').next().unwrap()) else {
+            return false;
+        };
+        let is_test = ["test_channel", "test_event_type"].contains(&operation["operationId"].as_str().unwrap());
+        method != "GET" && operation["security"][0]["token"][0] == "admin" && !is_test
+    }
+
+    async fn latest_in_audit(&self) -> Option<String> {
+        let bearer = format!("Bearer {TOKEN}");
+        let answer = self.raw("GET", "/api/v1/audit?limit=1", None, &[("authorization", &bearer)]).await;
+        answer.expect(200)["items"][0]["id"].as_str().map(ToOwned::to_owned)
     }
 
     /// Asks with these headers alone.
