@@ -23,3 +23,4 @@ mod run_spool;
 mod run_terminal;
 mod secrets;
 mod told;
+mod wording;

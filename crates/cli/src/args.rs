@@ -206,6 +206,9 @@ pub(crate) struct ExplainArgs {
     /// How that run ended
     #[arg(long, requires = "job")]
     pub(crate) outcome: Option<Outcome>,
+    /// Try out the wording in this file (JSON) instead of the one that is saved; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wording: Option<PathBuf>,
 }
 
 /// `fanfare run`
@@ -299,6 +302,22 @@ pub(crate) enum EventTypesCommand {
     },
     /// Send a sample of an event type to everyone who would hear of it, now
     Test(TestArgs),
+    /// Show, set or reset what its events say instead of the event type's own words
+    Wording(WordingArgs),
+}
+
+/// `fanfare event-types wording` and `fanfare jobs wording`
+#[derive(Debug, Args)]
+pub(crate) struct WordingArgs {
+    /// The id of the event type, or the name or id of the job
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Set it to what a file in JSON says; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "reset")]
+    pub(crate) set: Option<PathBuf>,
+    /// Go back to the event type's own words
+    #[arg(long)]
+    pub(crate) reset: bool,
 }
 
 /// `fanfare event-types test` and `fanfare events test`
@@ -322,6 +341,8 @@ pub(crate) enum JobsCommand {
         /// Its name or id
         job: String,
     },
+    /// Show, set or reset what its runs say instead of the event types' own words
+    Wording(WordingArgs),
 }
 
 /// Which stretch of a long list.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{
-    Catalog, ChannelId, Channels, EventType, EventTypeId, Fault, Reminder, catalog::Layer,
+    Catalog, ChannelId, Channels, EventType, EventTypeId, Fault, Reminder,
+    catalog::{Layer, OwnWording},
     remind::DEFAULT_REMINDER_HOURS,
 };
 
@@ -35,7 +35,7 @@ pub struct EventSettings {
     pub reminder_hours: Option<f64>,
     /// The administrator's own wording.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wording: Option<Value>,
+    pub wording: Option<OwnWording>,
 }
 
 /// Whether the user whom an event is about is told.

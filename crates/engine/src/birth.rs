@@ -23,7 +23,7 @@ pub(crate) struct Birth {
 
 impl Birth {
     pub(crate) fn new(prepared: Prepared, now: Timestamp, expires_at: Timestamp) -> Self {
-        let Prepared { event, plan, notification, user_notification, last_run, next_run, is_own, concern: _ } =
+        let Prepared { event, plan, notification, user_notification, last_run, next_run, is_own, wording_error, .. } =
             prepared;
         let row = EventRow {
             id: event.id.0,
@@ -32,7 +32,7 @@ impl Birth {
             test: false,
             occurred_at: event.occurred_at.as_millisecond(),
             created_at: now.as_millisecond(),
-            event: event_document(&event, is_own),
+            event: event_document(&event, is_own, wording_error.as_deref()),
             notification: document(&*notification),
             user_notification: user_notification.as_deref().map(document),
             plan: document(&plan),
@@ -137,8 +137,9 @@ pub(crate) fn recipients_text(recipients: &Recipients) -> Option<String> {
     (*recipients != Recipients::Configured).then(|| document(recipients))
 }
 
-/// The part of an event that is kept as a document. `own` marks one that tells of a channel's health.
-pub(crate) fn event_document(event: &Event, own: bool) -> String {
+/// The part of an event that is kept as a document. `own` marks one that tells of a channel's health; `wording_error`
+/// says why an own wording was not used.
+pub(crate) fn event_document(event: &Event, own: bool, wording_error: Option<&str>) -> String {
     #[derive(serde::Serialize)]
     struct Document<'a> {
         data: &'a serde_json::Map<String, serde_json::Value>,
@@ -146,8 +147,10 @@ pub(crate) fn event_document(event: &Event, own: bool) -> String {
         condition: &'a Option<fanfare_core::Condition>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         own: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wording_error: Option<&'a str>,
     }
-    document(&Document { data: &event.data, user: &event.user, condition: &event.condition, own })
+    document(&Document { data: &event.data, user: &event.user, condition: &event.condition, own, wording_error })
 }
 
 /// JSON of a type that always has one.

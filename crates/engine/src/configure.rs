@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 
 use fanfare_core::{
-    Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, check_settings, merge_patch,
+    Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, catalog::JobWording, check_settings,
+    merge_patch,
 };
 use fanfare_store::{ChannelRow, JobRow, Keyring, Rotated, StoreError};
 use jiff::Timestamp;
@@ -13,7 +14,9 @@ use uuid::Uuid;
 
 use crate::{
     ChannelPatch, ChannelView, ConfigureError, Engine, Health, HealthState, JobSpec, JobView, LaneSettings, NewChannel,
+    engine::Inner,
     snapshot::{ChannelEntry, Snapshot},
+    wording,
     writer::{Change, Write},
 };
 
@@ -151,7 +154,10 @@ impl Engine {
         if expected.is_some_and(|expected| *expected != snapshot.settings) {
             return Err(ConfigureError::Changed);
         }
-        refuse(check_settings(&new, &snapshot.settings, &self.inner.catalog, &snapshot.channels))?;
+        let Inner { catalog, renderer, .. } = &*self.inner;
+        let mut faults = check_settings(&new, &snapshot.settings, catalog, &snapshot.channels);
+        faults.extend(wording::check_settings(&new, &snapshot.settings, catalog, renderer));
+        refuse(faults)?;
         self.change(Change::PutSettings(settings_document(&new))).await?;
         Ok(self.settings())
     }
@@ -184,7 +190,7 @@ impl Engine {
             created_at: now,
             updated_at: now,
         };
-        self.put_job(with_spec(row, spec)).await
+        self.put_job(with_spec(row, spec), None).await
     }
 
     /// Replaces what a job is made of.
@@ -192,7 +198,8 @@ impl Engine {
         let _alone = self.inner.configuring.lock().await;
         let mut row = self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
         row.updated_at = self.later(row.updated_at);
-        self.put_job(with_spec(row, spec)).await
+        let before = row.wording.clone();
+        self.put_job(with_spec(row, spec), before).await
     }
 
     /// Gives a job a new check-in key; the old one ends.
@@ -201,7 +208,8 @@ impl Engine {
         let mut row = self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
         row.ping_key = ping_key();
         row.updated_at = self.later(row.updated_at);
-        self.put_job(row).await
+        let before = row.wording.clone();
+        self.put_job(row, before).await
     }
 
     /// Deletes a job. What its runs told stays in the ledger.
@@ -218,8 +226,11 @@ impl Engine {
         Ok(self.inner.store.rotate(keyring).await?)
     }
 
-    async fn put_job(&self, row: JobRow) -> Result<JobView, ConfigureError> {
-        refuse(check_job(&row, &self.inner.current.get()))?;
+    async fn put_job(&self, row: JobRow, before: Option<JobWording>) -> Result<JobView, ConfigureError> {
+        let Inner { catalog, renderer, current, .. } = &*self.inner;
+        let mut faults = check_job(&row, &current.get());
+        faults.extend(wording::check_job(row.wording.as_ref(), before.as_ref(), catalog, renderer));
+        refuse(faults)?;
         let id = row.id;
         match self.change(Change::PutJob(row)).await {
             Err(ConfigureError::Store(StoreError::NameTaken(name))) => return Err(ConfigureError::NameTaken(name)),

@@ -10,8 +10,7 @@ use std::{
 };
 
 use fanfare_core::{
-    AttemptInfo, Catalog, DeliveryId, EventId, JobId, NetworkRules, NoUsers, Recipients, Registry, RetryPolicy,
-    Transport, UserDirectory, Variables,
+    Catalog, EventId, JobId, NetworkRules, NoUsers, Registry, RetryPolicy, Transport, UserDirectory, Variables,
 };
 use fanfare_store::{Store, StoreError};
 use fanfare_template::Renderer;
@@ -23,15 +22,13 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    AcceptError, Accepted, Clock, Explanation, Idempotency, LanePolicy, Random, Run, Submission, SystemClock,
-    SystemRandom, UserExplanation,
-    birth::words_for,
+    AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, Submission, SystemClock, SystemRandom,
     conditions::Draft,
     herald,
     intake::{Intake, Prepared},
     janitor,
     node::{self, LEASE},
-    send::{Outside, payload},
+    send::Outside,
     snapshot::{Current, Snapshot},
     users, watchman,
     writer::{Acceptance, HealthBook, Write, Writer},
@@ -156,6 +153,8 @@ impl Engine {
         let mut writer = Writer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
+            catalog: parts.catalog.clone(),
+            renderer: renderer.clone(),
             current: current.clone(),
             outside: outside.clone(),
             health: health.clone(),
@@ -228,19 +227,8 @@ impl Engine {
         find_job(&self.inner.current.get(), job).map(|job| job.id.into())
     }
 
-    /// Who would hear of an event, and what they would be told. Nothing is stored or sent.
-    pub async fn explain(&self, submission: Submission) -> Result<Explanation, AcceptError> {
-        let submission = self.complete(submission).await;
-        self.explain_prepared(|intake| intake.submission(submission)).await
-    }
-
-    /// Who would hear of a run, and what they would be told. Nothing is stored or sent.
-    pub async fn explain_run(&self, job: &str, run: Run) -> Result<Explanation, AcceptError> {
-        self.explain_prepared(|intake| intake.run(find_job(intake.snapshot, job)?, run)).await
-    }
-
     /// The same event with what is known of its user. One that is wrong anyway is left to whoever refuses it.
-    async fn complete(&self, submission: Submission) -> Submission {
+    pub(crate) async fn complete(&self, submission: Submission) -> Submission {
         match self.inner.catalog.get(&submission.event_type) {
             Some(event_type) => users::complete(&*self.inner.users, event_type, submission).await,
             None => submission,
@@ -297,6 +285,7 @@ impl Engine {
             renderer: &self.inner.renderer,
             snapshot,
             settings: &snapshot.settings,
+            words: None,
             id: EventId(Uuid::now_v7()),
             now: self.inner.outside.clock.now(),
         }
@@ -315,36 +304,6 @@ impl Engine {
         }
         Ok(prepared)
     }
-
-    async fn explain_prepared(
-        &self,
-        prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
-    ) -> Result<Explanation, AcceptError> {
-        let snapshot = self.inner.current.get();
-        let prepared = self.planned(prepare).await?;
-        let at = self.inner.outside.clock.now();
-        let (mut payloads, mut user) = (BTreeMap::new(), None);
-        for target in &prepared.plan.targets {
-            let Some(entry) = snapshot.channels.entry(target.channel_id) else { continue };
-            let info = AttemptInfo {
-                delivery_id: DeliveryId(Uuid::now_v7()),
-                event_id: prepared.event.id,
-                event_type: prepared.event.event_type.clone(),
-                job: prepared.event.job.as_ref().map(|job| job.id),
-                recipients: &target.recipients,
-                at,
-                variables: &*self.inner.outside.variables,
-            };
-            let words = words_for(target, &prepared.notification, prepared.user_notification.as_ref());
-            let payload = payload(entry, words, &info);
-            if matches!(target.recipients, Recipients::Only(_)) {
-                user = Some(UserExplanation { notification: (**words).clone(), payload: payload.clone() });
-            }
-            // The user comes last, and does not hide what the same channel's own recipients get.
-            payloads.entry(target.channel_id).or_insert(payload);
-        }
-        Ok(Explanation { plan: prepared.plan, notification: (*prepared.notification).clone(), payloads, user })
-    }
 }
 
 /// Gives the writer a thread of its own. Every transaction is a conversation with the database; among thousands of
@@ -356,6 +315,6 @@ fn spawn_writer(writer: Writer, inbox: mpsc::UnboundedReceiver<Write>) -> Result
     Ok(())
 }
 
-fn find_job<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a fanfare_store::JobRow, AcceptError> {
+pub(crate) fn find_job<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a fanfare_store::JobRow, AcceptError> {
     snapshot.job(name).ok_or_else(|| AcceptError::NoJob(name.to_owned()))
 }

@@ -12,7 +12,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    AcceptError, Run, Submission, conditions::Concern, configure::time, expect::Expectation, snapshot::Snapshot,
+    AcceptError, Run, Submission,
+    conditions::Concern,
+    configure::time,
+    expect::Expectation,
+    snapshot::Snapshot,
+    wording::{OwnEntry, Voice},
 };
 
 /// An event that may be accepted, with its plan and its words.
@@ -30,6 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) next_run: Option<Watch>,
     /// The conditions that it begins, continues or ends; who knows of them is not yet taken out of the plan.
     pub(crate) concern: Option<Concern>,
+    /// Why an own wording was not used.
+    pub(crate) wording_error: Option<String>,
 }
 
 /// What intake works with.
@@ -40,6 +47,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) snapshot: &'a Snapshot,
     /// The settings of the snapshot, or what is to count instead.
     pub(crate) settings: &'a NotificationSettings,
+    /// A wording to try out in place of the one that is saved.
+    pub(crate) words: Option<&'a OwnEntry>,
     pub(crate) id: EventId,
     pub(crate) now: Timestamp,
 }
@@ -174,23 +183,29 @@ impl Intake<'_> {
         let unsayable = |error: fanfare_template::RenderError| {
             AcceptError::Invalid(vec![Fault::new("/data", format!("this cannot be put into words: {error}"))])
         };
-        let notification = self.renderer.render(event_type, &event.data, event.occurred_at).map_err(unsayable)?;
+        let mut voice = Voice {
+            renderer: self.renderer,
+            event_type,
+            own: self.words.or_else(|| self.snapshot.wordings.of(event_type, event.job.as_ref().map(|job| job.id.0))),
+            data: &event.data,
+            at: event.occurred_at,
+            error: None,
+        };
+        let notification = Arc::new(voice.ordinary().map_err(unsayable)?);
         let tells_user = plan.targets.iter().any(|target| matches!(target.recipients, Recipients::Only(_)));
-        let user_notification = tells_user
-            .then(|| self.renderer.render_user(event_type, &event.data, event.occurred_at))
-            .transpose()
-            .map_err(unsayable)?
-            .map(Arc::new);
+        let user_notification = if tells_user { voice.for_user().map_err(unsayable)?.map(Arc::new) } else { None };
+        let wording_error = voice.error;
         let concern = Concern::of(&event, event_type, self.settings.reminder_of(event_type));
         Ok(Prepared {
             event,
             plan,
-            notification: Arc::new(notification),
+            notification,
             user_notification,
             last_run: None,
             next_run: None,
             is_own: false,
             concern,
+            wording_error,
         })
     }
 }

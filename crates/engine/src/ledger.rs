@@ -89,6 +89,7 @@ struct EventDocument {
     data: serde_json::Map<String, serde_json::Value>,
     user: Option<fanfare_core::User>,
     condition: Option<fanfare_core::Condition>,
+    wording_error: Option<String>,
 }
 
 impl Engine {
@@ -250,6 +251,7 @@ fn event_view(row: EventRow) -> Result<EventView, StoreError> {
         data: document.data,
         user: document.user,
         condition: document.condition,
+        wording_error: document.wording_error,
         notification: read("notification", &row.notification)?,
         plan: read("plan", &row.plan)?,
     })

@@ -7,6 +7,7 @@ mod conditions;
 mod configure;
 mod engine;
 mod expect;
+mod explain;
 mod herald;
 mod intake;
 mod janitor;
@@ -21,6 +22,7 @@ mod test_send;
 mod types;
 mod users;
 mod watchman;
+mod wording;
 mod writer;
 
 pub use check_in::CheckIn;

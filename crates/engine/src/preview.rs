@@ -8,7 +8,7 @@ use fanfare_template::{RenderError, Renderer, TemplateError};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{ConfigureError, Engine};
+use crate::{ConfigureError, Engine, wording::Voice};
 
 /// What a channel would send of an event type's sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,8 +123,15 @@ impl Engine {
         let channel = entry.channel.as_ref().map_err(|why| ConfigureError::Conflict(why.clone()))?;
         let now = self.inner.outside.clock.now();
         let at = fanfare_core::whole_millis(now);
-        let said = self.inner.renderer.render(event_type, &event_type.sample, at);
-        let said = said.map_err(|error| ConfigureError::Conflict(error.to_string()))?;
+        let mut voice = Voice {
+            renderer: &self.inner.renderer,
+            event_type,
+            own: snapshot.wordings.of(event_type, None),
+            data: &event_type.sample,
+            at,
+            error: None,
+        };
+        let said = voice.ordinary().map_err(|error| ConfigureError::Conflict(error.to_string()))?;
         Preview::of(&**channel, &entry.info.kind, event_type, &said, now, &*self.inner.outside.variables)
             .map_err(ConfigureError::Conflict)
     }

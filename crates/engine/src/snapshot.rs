@@ -6,14 +6,15 @@ use std::{
 };
 
 use fanfare_core::{
-    AddressPolicy, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, LaneDefaults, NotificationSettings,
+    AddressPolicy, Catalog, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, LaneDefaults, NotificationSettings,
     Registry,
 };
 use fanfare_store::{ChannelRow, JobRow, Store, StoreError};
+use fanfare_template::Renderer;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{LaneSettings, check_in::fingerprint, lane::LaneRules};
+use crate::{LaneSettings, check_in::fingerprint, lane::LaneRules, wording::Wordings};
 
 /// The name of the settings document.
 pub(crate) const NOTIFICATIONS: &str = "notifications";
@@ -31,6 +32,16 @@ pub(crate) struct Snapshot {
     pub(crate) jobs: Vec<JobRow>,
     /// Jobs by the fingerprints of their check-in keys.
     keys: HashMap<[u8; 32], JobId>,
+    pub(crate) wordings: Wordings,
+}
+
+/// What a snapshot is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sources<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) registry: &'a Registry,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) renderer: &'a Renderer,
 }
 
 /// What outbound connections may reach, as it is kept.
@@ -76,9 +87,10 @@ impl ChannelTable {
 }
 
 impl Snapshot {
-    /// Reads the whole configuration. Channels that have not changed are taken over from `before`.
-    pub(crate) async fn load(store: &Store, registry: &Registry, before: &Self) -> Result<Self, StoreError> {
-        let settings = store.document(NOTIFICATIONS).await?.unwrap_or_default();
+    /// Reads the whole configuration. What has not changed and takes time to make is taken over from `before`.
+    pub(crate) async fn load(from: Sources<'_>, before: &Self) -> Result<Self, StoreError> {
+        let Sources { store, registry, catalog, renderer } = from;
+        let settings: NotificationSettings = store.document(NOTIFICATIONS).await?.unwrap_or_default();
         let mut channels = ChannelTable::default();
         for row in store.channels().await? {
             let known = before.channels.entry(row.id.into()).filter(|entry| entry.row == row);
@@ -89,7 +101,8 @@ impl Snapshot {
         let outbound = store.document(OUTBOUND).await?.map(|OutboundDocument { allow_networks }| allow_networks);
         let jobs = store.jobs().await?;
         let keys = jobs.iter().map(|job| (fingerprint(&job.ping_key), job.id.into())).collect();
-        Ok(Self { settings, outbound, channels, jobs, keys })
+        let wordings = Wordings::load(&settings, &jobs, catalog, renderer, &before.wordings);
+        Ok(Self { settings, outbound, channels, jobs, keys, wordings })
     }
 
     /// What outbound connections may reach by the settings.

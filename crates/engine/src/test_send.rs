@@ -18,6 +18,7 @@ use crate::{
     birth::{document, event_document, recipients_text, words_for},
     send::{call, payload},
     snapshot::{ChannelEntry, Snapshot},
+    wording::Voice,
     writer::Write,
 };
 
@@ -29,6 +30,14 @@ const CHANNEL_TEST: &str = "test";
 
 /// An address that no mail is ever sent to (RFC 2606).
 const STAND_IN: &str = "user@fanfare.invalid";
+
+/// What a test says.
+struct Said {
+    words: Arc<Notification>,
+    /// To the user, where that is something else.
+    to_user: Option<Arc<Notification>>,
+    wording_error: Option<String>,
+}
 
 /// One message of a test, and how it went.
 struct Sent {
@@ -67,7 +76,8 @@ impl Engine {
         let sent = self.send_test(&snapshot, &event, target.clone(), words.clone()).await;
         let result = test_result(&sent);
         let plan = fanfare_core::Plan { targets: vec![target], skips: Vec::new() };
-        self.keep_test(&event, &plan, &words, None, vec![sent]).await?;
+        let said = Said { words, to_user: None, wording_error: None };
+        self.keep_test(&event, &plan, &said, vec![sent]).await?;
         if result.ok {
             // Whoever tests what they have mended need not wait for the next probe. Fails only while stopping.
             let _ = self.inner.writer.send(Write::Proved(id));
@@ -87,13 +97,20 @@ impl Engine {
         let event_enabled = snapshot.settings.is_enabled(event_type);
         let (plan, event) = self.plan_test(&snapshot, event_type, user_email);
         let unsayable = |error: fanfare_template::RenderError| ConfigureError::Conflict(error.to_string());
-        let renderer = &self.inner.renderer;
-        let words = Arc::new(marked(renderer.render(event_type, &event.data, event.occurred_at).map_err(unsayable)?));
-        let own = renderer.render_user(event_type, &event.data, event.occurred_at).map_err(unsayable)?;
-        let own = Arc::new(marked(own));
+        let mut voice = Voice {
+            renderer: &self.inner.renderer,
+            event_type,
+            own: snapshot.wordings.of(event_type, None),
+            data: &event.data,
+            at: event.occurred_at,
+            error: None,
+        };
+        let words = Arc::new(marked(voice.ordinary().map_err(unsayable)?));
+        let to_user = voice.to_user().map_err(unsayable)?.map(|own| Arc::new(marked(own)));
+        let mut said = Said { words, to_user, wording_error: voice.error };
         let targets = plan.targets.iter().cloned();
         let sending = targets.map(|target| {
-            let words = words_for(&target, &words, Some(&own)).clone();
+            let words = words_for(&target, &said.words, said.to_user.as_ref()).clone();
             self.send_test(&snapshot, &event, target, words)
         });
         let sent = join_all(sending).await;
@@ -105,7 +122,8 @@ impl Engine {
             return Err(ConfigureError::Conflict(format!("a test would reach nobody: {why}")));
         }
         let tells_user = sent.iter().any(|sent| matches!(sent.target.recipients, Recipients::Only(_)));
-        self.keep_test(&event, &plan, &words, tells_user.then_some(&*own), sent).await?;
+        said.to_user = said.to_user.filter(|_| tells_user);
+        self.keep_test(&event, &plan, &said, sent).await?;
         Ok(EventTest { results, event_enabled })
     }
 
@@ -185,8 +203,7 @@ impl Engine {
         &self,
         event: &Event,
         plan: &fanfare_core::Plan,
-        words: &Notification,
-        own: Option<&Notification>,
+        said: &Said,
         sent: Vec<Sent>,
     ) -> Result<(), ConfigureError> {
         let now = self.inner.outside.clock.now().as_millisecond();
@@ -197,13 +214,13 @@ impl Engine {
             test: true,
             occurred_at: event.occurred_at.as_millisecond(),
             created_at: now,
-            event: event_document(event, false),
-            notification: document(words),
-            user_notification: own.map(document),
+            event: event_document(event, false, said.wording_error.as_deref()),
+            notification: document(&*said.words),
+            user_notification: said.to_user.as_deref().map(document),
             plan: document(plan),
         };
         let failures = sent.iter().filter_map(failed_attempt).collect();
-        let deliveries = sent.into_iter().map(|sent| test_row(sent, event, words, own)).collect();
+        let deliveries = sent.into_iter().map(|sent| test_row(sent, event, said)).collect();
         let new = NewEvent { event: row, deliveries, key: None, last_run: None, next_run: None };
         let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
         let (answer, done) = oneshot::channel();
@@ -301,13 +318,10 @@ fn failed_attempt(sent: &Sent) -> Option<AttemptRow> {
     })
 }
 
-fn test_row(sent: Sent, event: &Event, words: &Notification, own: Option<&Notification>) -> DeliveryRow {
+fn test_row(sent: Sent, event: &Event, said: &Said) -> DeliveryRow {
     let at = sent.began.as_millisecond();
     let duration = i64::try_from(sent.latency_ms).unwrap_or(i64::MAX);
-    let title = match (&sent.target.recipients, own) {
-        (Recipients::Only(address), Some(own)) if bare_address(address).is_some() => &own.title,
-        _ => &words.title,
-    };
+    let title = &words_for(&sent.target, &said.words, said.to_user.as_ref()).title;
     let (status, outcome, detail) = match &sent.result {
         Ok(receipt) => (receipt.status, "delivered", receipt.detail.clone()),
         Err(error) => (error.status, error.outcome(), error.detail.clone()),

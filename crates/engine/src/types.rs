@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fanfare_core::{
     Assignment, ChannelId, Condition, DeliveryId, EventId, EventTypeId, Fault, JobId, Notification, Outcome, Plan,
-    Skip, TargetReason, User,
+    Skip, TargetReason, User, catalog::JobWording,
 };
 use fanfare_store::{DeliveryState, LastRun, StoreError};
 use ipnet::IpNet;
@@ -116,6 +116,8 @@ pub struct Explanation {
     pub payloads: BTreeMap<ChannelId, Result<String, String>>,
     /// What the user would be told, where one is told directly.
     pub user: Option<UserExplanation>,
+    /// Why the administrator's own wording would not be used, where there is one.
+    pub wording_error: Option<String>,
 }
 
 /// What the user whom an event is about would be told.
@@ -279,7 +281,7 @@ pub struct JobView {
     /// How late a run may be, in seconds.
     pub grace_s: Option<u32>,
     /// The administrator's own wording.
-    pub wording: Option<Value>,
+    pub wording: Option<JobWording>,
     /// What its check-in URL ends in. For administrators only.
     pub ping_key: String,
     /// Its latest run.
@@ -304,7 +306,7 @@ pub struct JobSpec {
     /// How late a run may be, in seconds.
     pub grace_s: Option<u32>,
     /// The administrator's own wording.
-    pub wording: Option<Value>,
+    pub wording: Option<JobWording>,
 }
 
 /// Which networks outbound connections may reach besides public addresses.
@@ -363,6 +365,8 @@ pub struct EventView {
     pub user: Option<User>,
     /// The state it began or ended.
     pub condition: Option<Condition>,
+    /// Why the administrator's own wording was not used, where there is one.
+    pub wording_error: Option<String>,
     /// What it said.
     pub notification: Notification,
     /// Who was to be told, and who not.

@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
-use fanfare_core::{ChannelId, EventTypeId, Recipients, Registry};
+use fanfare_core::{Catalog, ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
     AttemptRow, Attempted, ChannelRow, Claimed, Commit, ConditionId, DeliveryState, HeldConditions, JobRow, KnownKey,
     LaneRow, NewEvent, Next, Store, StoreError, Watch,
 };
+use fanfare_template::Renderer;
 use jiff::Timestamp;
 use tokio::{
     runtime::Handle,
@@ -32,7 +33,7 @@ use crate::{
     lane::{CAPACITY, Emptied, Lane, LaneHealth, ToLane},
     node::News,
     send::{Done, Leased, Outside},
-    snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot},
+    snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot, Sources},
 };
 
 /// Requests in one transaction at the most.
@@ -109,6 +110,8 @@ pub(crate) type HealthBook = Arc<Mutex<HashMap<ChannelId, Arc<Mutex<LaneHealth>>
 pub(crate) struct Writer {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    pub(crate) catalog: Catalog,
+    pub(crate) renderer: Renderer,
     pub(crate) current: Arc<Current>,
     pub(crate) outside: Arc<Outside>,
     pub(crate) health: HealthBook,
@@ -165,7 +168,7 @@ impl Writer {
     async fn follow(&mut self) -> Result<(), StoreError> {
         let now = self.outside.clock.now().as_millisecond();
         let before = self.current.get();
-        let after = Snapshot::load(&self.store, &self.registry, &before).await?;
+        let after = Snapshot::load(self.sources(), &before).await?;
         let ids = before.channels.iter().filter(|was| was.info.enabled).map(|was| was.info.id);
         let (there, gone): (Vec<_>, Vec<_>) = ids.partition(|id| after.channels.entry(*id).is_some());
         let enabled = |id: &ChannelId| after.channels.entry(*id).is_some_and(|is| is.info.enabled);
@@ -498,9 +501,13 @@ impl Writer {
         Ok(())
     }
 
+    fn sources(&self) -> Sources<'_> {
+        Sources { store: &self.store, registry: &self.registry, catalog: &self.catalog, renderer: &self.renderer }
+    }
+
     /// Swaps the snapshot and makes the lanes those of its channels.
     async fn reload(&mut self) -> Result<(), StoreError> {
-        let snapshot = Snapshot::load(&self.store, &self.registry, &self.current.get()).await?;
+        let snapshot = Snapshot::load(self.sources(), &self.current.get()).await?;
         self.put_in_force(snapshot);
         Ok(())
     }

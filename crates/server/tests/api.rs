@@ -146,7 +146,19 @@ async fn settings(api: &Api, channel: &str) {
     );
     assert_eq!(api.get(path).await.etag(), latest, "the mark is that of the whole settings");
     api.send("PATCH", &event, Some(b"{}".into()), &[("if-match", &newer)]).await.expect(412);
-    let everything = json!({"enabled": null, "channels": null, "notify_user": null, "reminder_hours": null});
+    let words = json!({
+        "title": "In: {{user_name}}", "message": null, "user": {"title": "Hello {{user_name}}", "fields": []},
+        "fields": [{"name": "Who", "value": "{{user_name}}"}, {"name": "Where", "value": "{{ip_address}}", "when": "ip_address"}]
+    });
+    let worded = api.patch(&event, json!({"wording": words})).await;
+    let latest = worded.etag();
+    let worded = worded.expect(200)["wording"].clone();
+    assert_eq!((&worded["title"], &worded["fields"][0]["inline"]), (&words["title"], &json!(true)));
+    assert_eq!(api.patch(&event, json!({"wording": worded})).await.expect(200)["wording"], worded);
+    let bad = json!({"wording": {"title": "{{nobody}}", "fields": [{"name": "x", "value": "{{#if"}]}});
+    assert_eq!(api.patch(&event, bad).await.pointers(422), ["/wording/title", "/wording/fields/0/value"]);
+    let everything =
+        json!({"enabled": null, "channels": null, "notify_user": null, "reminder_hours": null, "wording": null});
     let reset = api.send("PATCH", &event, Some(everything.to_string().into()), &[("if-match", &latest)]).await;
     assert_eq!(reset.expect(200)["channels"], Value::Null);
     api.patch(&format!("{path}/events/nothing_of_the_kind"), json!({})).await.expect(404);
@@ -268,6 +280,12 @@ async fn events(api: &Api, channel: &str) {
     assert_eq!(explained["plan"]["targets"][0]["channel_id"], *channel);
     assert_eq!(explained["notification"]["status"], "failure");
     assert_eq!(explained["payloads"][channel]["event_type"], "system_error");
+    let mut worded = error_event("why");
+    worded["wording"] =
+        json!({"title": "{{component}} again", "fields": [{"name": "A", "value": "b", "when": {"error": "why"}}]});
+    let worded = api.post("/api/v1/events/explain", worded).await.expect(200);
+    assert_eq!(worded["payloads"][channel]["title"], "test again");
+    assert_eq!(worded["notification"]["fields"][0]["value"], "b");
     api.post("/api/v1/events/explain", json!({"job": "nobody", "outcome": "success"})).await.expect(404);
 
     let page = api.get("/api/v1/events?limit=2").await.expect(200);
@@ -302,7 +320,12 @@ async fn jobs(api: &Api, channel: &str) {
     let etag = shown.etag();
     assert_eq!(shown.expect(200)["name"], "nightly / db");
     let patch = json!({"grace_s": null, "expect_every_s": 60}).to_string().into_bytes();
+    let words = json!({"backup_failure": {"title": "{{job_name}} broke"}, "run_missed": {"fields": []}});
     let patched = api.send("PATCH", &location, Some(patch.clone()), &[("if-match", &etag)]).await.expect(200);
+    let worded = api.patch(&location, json!({"wording": words})).await.expect(200);
+    assert_eq!(worded["wording"], words);
+    let bad = json!({"wording": {"backup_failure": {"title": "{{x}}"}}});
+    assert_eq!(api.patch(&location, bad).await.pointers(422), ["/wording/backup_failure/title"]);
     assert_eq!((&patched["grace_s"], &patched["expect_every_s"]), (&Value::Null, &json!(60)));
     assert_eq!(patched["notifications"], made["notifications"]);
     api.send("PATCH", &location, Some(patch), &[("if-match", &etag)]).await.expect(412);
@@ -335,7 +358,7 @@ async fn jobs(api: &Api, channel: &str) {
     let job = api.get(&location).await;
     assert_eq!(job.etag(), etag, "a run does not stand in the way of a change");
     assert_eq!(job.expect(200)["last_run"]["outcome"], "failure");
-    let explain = json!({"job": "nightly / db", "outcome": "partial", "idempotency_key": "any"});
+    let explain = json!({"job": "nightly / db", "outcome": "partial", "idempotency_key": "any", "wording": {}});
     let explained = api.post("/api/v1/events/explain", explain).await.expect(200);
     assert_eq!(explained["plan"]["targets"][0]["reason"], "assignment");
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fanfare_core::{Assignment, Outcome};
+use fanfare_core::{Assignment, Outcome, catalog::JobWording};
 use jiff::Timestamp;
 use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel, QueryOrder, SqlErr, sea_query::OnConflict};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -53,7 +53,7 @@ pub struct JobRow {
     /// How late a run may be, in seconds.
     pub grace_s: Option<i64>,
     /// The administrator's own wording.
-    pub wording: Option<Value>,
+    pub wording: Option<JobWording>,
     /// What a check-in URL ends in. A secret; encrypted in the database.
     pub ping_key: String,
     /// Its latest run.
@@ -206,7 +206,12 @@ impl Store {
             notifications: document(serde_json::to_string(&row.notifications))?,
             expect_every_s: row.expect_every_s,
             grace_s: row.grace_s,
-            wording: row.wording.as_ref().map(Value::to_string),
+            wording: row
+                .wording
+                .as_ref()
+                .map(serde_json::to_string)
+                .transpose()
+                .map_err(|e| StoreError::corrupt("job", e))?,
             ping_key: self.keyring.seal(row.ping_key.as_bytes(), &job_place(row.id))?,
             last_run: None,
             expected_at: None,

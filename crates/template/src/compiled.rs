@@ -4,14 +4,15 @@ use std::{cell::OnceCell, sync::Arc};
 
 use fanfare_core::{
     Color, EventType, Field, Notification, Status,
-    catalog::{DataField, FieldKind, FieldWording, When, Wording},
+    catalog::{DataField, FieldWording, When, Wording},
 };
 use handlebars::Handlebars;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    RenderError, limit,
+    RenderError,
+    limit::{self, Budget},
     text::{Facts, Text},
 };
 
@@ -23,7 +24,7 @@ pub struct Compiled {
 
 struct Inner {
     registry: Arc<Handlebars<'static>>,
-    absent: Vec<(String, Value)>,
+    fields: Vec<DataField>,
     variants: Vec<(When, Sheet)>,
     otherwise: Sheet,
 }
@@ -65,21 +66,28 @@ impl Compiled {
             Ok((variant.when.clone(), sheet))
         });
         let variants = variants.collect::<Result<_, Problem>>()?;
-        // A list that is absent is an empty one, so that `{{#each}}` needs no `{{#if}}` around it.
-        let absent = fields.iter().map(|field| {
-            let is_list = matches!(field.kind, FieldKind::List(_));
-            (field.name.clone(), if is_list { Value::Array(Vec::new()) } else { Value::Null })
-        });
-        let absent = absent.collect();
-        Ok(Self { inner: Arc::new(Inner { registry, absent, variants, otherwise }) })
+        Ok(Self { inner: Arc::new(Inner { registry, fields: fields.clone(), variants, otherwise }) })
     }
 
     /// What an event with these data says.
     pub fn render(&self, data: &Map<String, Value>, occurred_at: Timestamp) -> Result<Notification, RenderError> {
-        let Inner { registry, absent, variants, otherwise } = &*self.inner;
+        self.say(data, occurred_at, &Budget::unhurried()).map(|(notification, _)| notification)
+    }
+
+    /// The same within a budget, and whether it had to be shortened.
+    pub(crate) fn say(
+        &self,
+        data: &Map<String, Value>,
+        occurred_at: Timestamp,
+        budget: &Budget,
+    ) -> Result<(Notification, bool), RenderError> {
+        let Inner { registry, fields, variants, otherwise } = &*self.inner;
         let variant = variants.iter().find(|(when, _)| when.holds(data));
         let sheet = variant.map_or(otherwise, |(_, sheet)| sheet);
-        sheet.render(&Facts { registry, absent, data, occurred_at, context: OnceCell::new() })
+        let facts = Facts { registry, fields, data, occurred_at, budget, context: OnceCell::new() };
+        let mut notification = sheet.render(&facts)?;
+        let is_shortened = limit::shorten(&mut notification);
+        Ok((notification, is_shortened))
     }
 }
 
@@ -115,23 +123,23 @@ impl Sheet {
     }
 
     fn render(&self, facts: &Facts<'_>) -> Result<Notification, RenderError> {
-        let error = |key: &str, detail| RenderError::Template { key: format!("{}{key}", self.place), detail };
-        let text = |key: &str, text: &Text| text.render(facts).map_err(|detail| error(key, detail));
+        let error = |key: &str, trouble| RenderError::new(format!("{}{key}", self.place), trouble);
+        let text = |key: &str, text: &Text| text.render(facts).map_err(|trouble| error(key, trouble));
         let optional = |key: &str, source: &Option<Text>| source.as_ref().map(|source| text(key, source)).transpose();
         let mut fields = Vec::with_capacity(self.lines.len() + usize::from(self.time));
         for (i, line) in self.lines.iter().enumerate() {
             if line.when.as_ref().is_some_and(|when| !when.holds(facts.data)) {
                 continue;
             }
-            let at = |key, detail| error(&format!("fields[{i}].{key}"), detail);
-            let name = line.name.render(facts).map_err(|detail| at("name", detail))?;
-            let value = line.value.render(facts).map_err(|detail| at("value", detail))?;
+            let at = |key, trouble| error(&format!("fields[{i}].{key}"), trouble);
+            let name = line.name.render(facts).map_err(|trouble| at("name", trouble))?;
+            let value = line.value.render(facts).map_err(|trouble| at("value", trouble))?;
             fields.push(Field { name, value, inline: line.inline });
         }
         if self.time {
             fields.push(Field { name: "Time".into(), value: facts.occurred_at.to_string(), inline: true });
         }
-        let mut notification = Notification {
+        Ok(Notification {
             title: text("title", &self.title)?,
             message: text("message", &self.message)?,
             fields,
@@ -140,9 +148,7 @@ impl Sheet {
             badge: optional("badge", &self.badge)?.filter(|badge| !badge.is_empty()),
             link: optional("link", &self.link)?.filter(|link| is_web_address(link)),
             time: facts.occurred_at,
-        };
-        limit::shorten(&mut notification);
-        Ok(notification)
+        })
     }
 }
 

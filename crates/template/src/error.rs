@@ -2,6 +2,11 @@
 
 use fanfare_core::EventTypeId;
 
+use crate::{
+    limit::{MAX_BYTES, MAX_TIME, Stop},
+    text::Trouble,
+};
+
 /// A wording that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {key}: {detail}")]
@@ -17,8 +22,13 @@ pub struct TemplateError {
 impl TemplateError {
     /// The key as a JSON pointer, such as `/wording/fields/2/value`.
     pub fn pointer(&self) -> String {
-        format!("/{}", self.key.replace(['.', '['], "/").replace(']', ""))
+        pointer(&self.key)
     }
+}
+
+/// A key such as `fields[2].value` as a JSON pointer.
+pub(crate) fn pointer(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("/{}", key.replace(['.', '['], "/").replace(']', "")) }
 }
 
 /// An event that could not be put into words. Data that passed their type's check do not cause it.
@@ -35,4 +45,39 @@ pub enum RenderError {
         /// What it stumbled over.
         detail: String,
     },
+    /// A wording that somebody saved wants to say more than is allowed.
+    #[error("{key}: this comes out longer than {} KiB", MAX_BYTES / 1024)]
+    TooLong {
+        /// The key within the wording.
+        key: String,
+    },
+    /// A wording that somebody saved takes longer than is allowed.
+    #[error("{key}: this takes longer than {} ms", MAX_TIME.as_millis())]
+    TooSlow {
+        /// The key within the wording.
+        key: String,
+    },
+}
+
+impl RenderError {
+    pub(crate) fn new(key: String, trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Failed(detail) => Self::Template { key, detail },
+            Trouble::Stopped(Stop::Full) => Self::TooLong { key },
+            Trouble::Stopped(Stop::Late) => Self::TooSlow { key },
+        }
+    }
+
+    /// The key within the wording, and what is wrong there.
+    pub(crate) fn into_problem(self) -> (String, String) {
+        let text = self.to_string();
+        match self {
+            Self::UnknownType(_) => (String::new(), text),
+            Self::Template { key, detail } => (key, detail),
+            Self::TooLong { key } | Self::TooSlow { key } => {
+                let detail = text.strip_prefix(&format!("{key}: ")).unwrap_or(&text).to_owned();
+                (key, detail)
+            }
+        }
+    }
 }

@@ -11,11 +11,15 @@ pub(crate) fn check(source: &str) -> Result<(), String> {
         return Err(format!("the text is {} bytes long; {MAX_SOURCE_BYTES} are allowed", source.len()));
     }
     let mut nesting = 0;
-    for tag in source.split("{{").skip(1) {
+    for (start, _) in source.match_indices("{{") {
+        let (before, tag) = (&source[..start], &source[start + 2..]);
         let tag = tag.split("}}").next().unwrap_or(tag);
+        let tag = tag.split("{{").next().unwrap_or(tag);
         let body = tag.trim_start_matches(['{', '~', '&', '#', ' ', '\t', '\r', '\n']);
         if body.starts_with(['>', '*']) {
-            return Err("partials and decorators are not available".into());
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+            return Err(format!("line {line}, column {column}: partials and decorators are not available"));
         }
         let opens = tag.contains('#') || body.starts_with('^') || body.starts_with("else");
         nesting += usize::from(opens) + tag.matches('(').count();

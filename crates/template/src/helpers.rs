@@ -2,8 +2,8 @@
 
 use fanfare_core::{EventType, catalog::is_present};
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, no_escape,
+    BlockContext, Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, PathAndJson, RenderContext,
+    RenderError, RenderErrorReason, Renderable, no_escape,
 };
 use serde_json::Value;
 
@@ -38,6 +38,12 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
+/// What templates can call besides the formatters.
+const OWN: &[&str] = &[
+    "and", "default", "each", "eq", "gt", "gte", "if", "len", "list", "lt", "lte", "ne", "not", "or", "plural",
+    "unless",
+];
+
 /// Handlebars with our helpers: nothing is escaped, and what is not declared is an error.
 pub(crate) fn registry() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
@@ -51,9 +57,25 @@ pub(crate) fn registry() -> Handlebars<'static> {
     registry.register_helper("list", Box::new(list));
     registry.register_helper("if", Box::new(If(true)));
     registry.register_helper("unless", Box::new(If(false)));
-    // Data are not for the log.
-    registry.unregister_helper("log");
+    registry.register_helper("each", Box::new(Each));
+    // Data are not for the log, and what nobody needs cannot be misused.
+    for name in ["log", "lookup", "raw", "with"] {
+        registry.unregister_helper(name);
+    }
     registry
+}
+
+/// Whether templates can call this.
+pub(crate) fn is_helper(name: &str) -> bool {
+    OWN.contains(&name) || FORMATTERS.iter().any(|(formatter, _)| *formatter == name)
+}
+
+/// All that templates can call, for somebody who called something else.
+pub(crate) fn names() -> String {
+    let formatters = FORMATTERS.iter().map(|(name, _)| *name);
+    let mut names: Vec<_> = OWN.iter().copied().chain(formatters).collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 /// A datum must not be called like a helper, which a template would call instead: the key and why.
@@ -105,6 +127,44 @@ impl HelperDef for If {
         let holds = param(helper, 0)?.is_truthy(false) == self.0;
         let branch = if holds { helper.template() } else { helper.inverse() };
         branch.map_or(Ok(()), |branch| branch.render(registry, context, render, out))
+    }
+}
+
+/// `each`, over lists alone. The one that comes with Handlebars cannot be stopped.
+struct Each;
+
+impl HelperDef for Each {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        render: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let list = param(helper, 0)?.as_array().map(Vec::as_slice).unwrap_or_default();
+        if list.is_empty() {
+            return helper.inverse().map_or(Ok(()), |otherwise| otherwise.render(registry, context, render, out));
+        }
+        let Some(body) = helper.template() else { return Ok(()) };
+        let place = helper.param(0).and_then(PathAndJson::context_path).cloned();
+        for (i, item) in list.iter().enumerate() {
+            // Nothing is written; a rendering that has lasted too long ends here.
+            out.write("")?;
+            let mut block = BlockContext::new();
+            match &place {
+                Some(place) => *block.base_path_mut() = place.iter().cloned().chain([i.to_string()]).collect(),
+                None => block.set_base_value(item.clone()),
+            }
+            block.set_local_var("index", i.into());
+            block.set_local_var("first", (i == 0).into());
+            block.set_local_var("last", (i + 1 == list.len()).into());
+            render.push_block(block);
+            let rendered = body.render(registry, context, render, out);
+            render.pop_block();
+            rendered?;
+        }
+        Ok(())
     }
 }
 

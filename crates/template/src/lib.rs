@@ -6,6 +6,8 @@ mod format;
 mod guard;
 mod helpers;
 mod limit;
+mod names;
+mod own;
 mod probe;
 mod text;
 
@@ -18,7 +20,8 @@ use serde_json::{Map, Value};
 
 pub use compiled::Compiled;
 pub use error::{RenderError, TemplateError};
-pub use limit::MAX_BYTES;
+pub use limit::{MAX_BYTES, MAX_TIME};
+pub use own::Own;
 
 /// The compiled wordings of a catalog.
 #[derive(Clone)]
@@ -93,10 +96,7 @@ impl Renderer {
         event_type.check_wording(wording).map_err(within)?;
         let compiled = Compiled::new(self.registry.clone(), event_type, wording).map_err(within)?;
         for data in probe::data(event_type, wording) {
-            compiled.render(&data, Timestamp::UNIX_EPOCH).map_err(|error| match error {
-                RenderError::Template { key, detail } => within((key, detail)),
-                RenderError::UnknownType(id) => within((String::new(), id.to_string())),
-            })?;
+            compiled.render(&data, Timestamp::UNIX_EPOCH).map_err(|error| within(error.into_problem()))?;
         }
         Ok(compiled)
     }

@@ -60,3 +60,47 @@ fn invented(kind: &FieldKind) -> Value {
         }
     }
 }
+
+/// The hardest data that a wording may meet, and what they are, to stand behind "where".
+pub(crate) fn worst(event_type: &EventType) -> Vec<(&'static str, Map<String, Value>)> {
+    let all = |text: &str, largest: bool, items: usize| -> Map<String, Value> {
+        let fields = event_type.fields.iter();
+        fields.map(|field| (field.name.clone(), extreme(&field.kind, text, largest, items))).collect()
+    };
+    vec![
+        ("all data are absent", Map::new()),
+        ("all texts are long", all(&"W".repeat(LONG_TEXT), true, 1)),
+        ("lists are long", all("a text of some length", true, LONG_LIST)),
+        ("texts are strange and numbers small", all(STRANGE, false, 2)),
+        ("texts are empty", all("", false, 1)),
+    ]
+}
+
+/// A long text, in bytes. An event has at most 256 KiB, for all of its data.
+const LONG_TEXT: usize = 16 * 1024;
+
+/// A long list.
+const LONG_LIST: usize = 200;
+
+/// Right to left, combining, beyond the basic plane, joined, controlling, and what templates and markup are made of.
+const STRANGE: &str =
+    "\u{202e}abc\u{202c} e\u{301} 👩\u{200d}👩\u{200d}👧 𝕏 \u{0}\u{7}\r\n\t{{title}} {{#if}} \\ <b>&amp;</b> @everyone";
+
+fn extreme(kind: &FieldKind, text: &str, largest: bool, items: usize) -> Value {
+    match kind {
+        FieldKind::String => json!(text),
+        FieldKind::Integer { .. } if largest => json!(i64::MAX),
+        FieldKind::Integer { minimum } => json!(minimum.unwrap_or(i64::MIN)),
+        FieldKind::Number { .. } if largest => json!(f64::MAX),
+        FieldKind::Number { minimum } => minimum.map_or(json!(f64::MIN), Value::from),
+        FieldKind::Boolean => json!(largest),
+        FieldKind::Timestamp if largest => json!("9999-12-30T22:00:00.999999999Z"),
+        FieldKind::Timestamp => json!("-009999-01-02T01:59:59Z"),
+        FieldKind::Enum(words) => json!(if largest { words.last() } else { words.first() }),
+        FieldKind::List(members) => {
+            let members = members.iter().filter(|member| largest || member.required);
+            let item: Map<String, Value> = members.map(|member| (member.name.clone(), json!(text))).collect();
+            json!(vec![Value::Object(item); items])
+        }
+    }
+}

@@ -110,7 +110,7 @@ fn too_much_text_is_shortened() {
 fn a_template_without_end_is_stopped() {
     let catalog = catalog();
     let event_type = catalog.get("integrity_check_failure").unwrap();
-    let overlay = overlay(json!({"message": "{{#each errors}}{{#each ../errors}}{{file}}{{/each}}{{/each}}"}));
+    let overlay = overlay(json!({"message": "{{#each errors}}{{list ../errors \"file\" 500}}{{/each}}"}));
     let compiled = Renderer::new(&catalog).unwrap().compile(event_type, &event_type.wording.clone().with(&overlay));
     let items = vec![json!({"file": "x".repeat(400)}); 500];
     let mut data = event_type.sample.clone();
@@ -133,17 +133,17 @@ fn mistake(changes: Value) -> TemplateError {
 }
 
 #[rstest]
-#[case(json!({"title": "{{nope}}"}), "wording.title: no datum is called nope")]
-#[case(json!({"title": "{{upper nope}}"}), "wording.title: no datum is called nope")]
-#[case(json!({"title": "{{#if nope}}x{{/if}}"}), "wording.title: no datum is called nope")]
-#[case(json!({"title": "{{#if details}}{{nope}}{{/if}}"}), "wording.title: no datum is called nope")]
-#[case(json!({"title": "{{#unless details}}{{nope}}{{/unless}}"}), "wording.title: no datum is called nope")]
-#[case(json!({"title": "{{lower error}}"}), "wording.title: no helper is called lower")]
+#[case(json!({"title": "{{nope}}"}), "wording.title: line 1, column 1: no datum is called nope")]
+#[case(json!({"title": "{{upper nope}}"}), "wording.title: line 1, column 1: no datum is called nope")]
+#[case(json!({"title": "{{#if nope}}x{{/if}}"}), "wording.title: line 1, column 1: no datum is called nope")]
+#[case(json!({"title": "{{#if details}}{{nope}}{{/if}}"}), "wording.title: line 1, column 16: no datum is called nope")]
+#[case(json!({"title": "{{#unless details}}{{nope}}{{/unless}}"}), "wording.title: line 1, column 20: no datum is called nope")]
+#[case(json!({"title": "{{lower error}}"}), "wording.title: line 1, column 1: no helper is called lower")]
 #[case(json!({"badge": "{{#if error}}"}), "wording.badge: line 1")]
-#[case(json!({"message": "{{> error}}"}), "wording.message: partials and decorators are not available")]
+#[case(json!({"message": "{{> error}}"}), "wording.message: line 1, column 1: partials and decorators are not available")]
 #[case(json!({"link": "{{error"}), "wording.link: line 1")]
-#[case(json!({"fields": [{"name": "a", "value": "{{nope}}"}]}), "wording.fields[0].value: no datum is called nope")]
-#[case(json!({"fields": [{"name": "{{nope}}", "value": ""}]}), "wording.fields[0].name: no datum is called nope")]
+#[case(json!({"fields": [{"name": "a", "value": "{{nope}}"}]}), "wording.fields[0].value: line 1, column 1: no datum is called nope")]
+#[case(json!({"fields": [{"name": "{{nope}}", "value": ""}]}), "wording.fields[0].name: line 1, column 1: no datum is called nope")]
 #[case(json!({"fields": [{"name": "", "value": "", "when": "nope"}]}), "wording.fields[0].when: no datum is called nope")]
 fn mistakes(#[case] changes: Value, #[case] expected: &str) {
     let error = mistake(changes).to_string();
@@ -192,10 +192,15 @@ word = "a"
 }
 
 #[rstest]
-#[case("{{nope}}", "text", "", "t.toml: wording.message: no datum is called nope")]
-#[case("", "text", "{{nope}}", "t.toml: wording.variants[0].message: no datum is called nope")]
+#[case("{{nope}}", "text", "", "t.toml: wording.message: line 1, column 1: no datum is called nope")]
+#[case("", "text", "{{nope}}", "t.toml: wording.variants[0].message: line 1, column 1: no datum is called nope")]
 #[case("", "text", "{{#if text}}", "t.toml: wording.variants[0].message: line 1")]
-#[case(r#"{{#if (eq word "b")}}{{nope}}{{/if}}"#, "text", "x", "t.toml: user.message: no datum is called nope")]
+#[case(
+    r#"{{#if (eq word "b")}}{{nope}}{{/if}}"#,
+    "text",
+    "x",
+    "t.toml: wording.message: line 1, column 22: no datum is called nope"
+)]
 #[case("", "upper", "", "t.toml: data[0].name: upper means something else in templates")]
 #[case("", "this", "", "t.toml: data[0].name: this means something else in templates")]
 fn mistakes_in_files(#[case] message: &str, #[case] datum: &str, #[case] variant: &str, #[case] expected: &str) {

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use fanfare_core::catalog::{DataField, FieldKind};
+use fanfare_core::catalog::{DataField, FieldKind, Member};
 use handlebars::{
     Context, Handlebars, RenderContext, RenderError, RenderErrorReason, Renderable, Template, TemplateError,
 };
@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use crate::{
     format::{FORMATTERS, Formatter, plain},
     guard,
-    limit::Bounded,
+    limit::{Bounded, Budget, Stop},
+    names,
 };
 
 /// One compiled text. The first two forms are what most texts are, and need no template engine.
@@ -35,39 +36,67 @@ pub(crate) enum Part {
 
 impl Text {
     pub(crate) fn compile(source: &str, fields: &[DataField]) -> Result<Self, String> {
+        guard::check(source)?;
         if !source.contains("{{") {
             return Ok(Self::Fixed(source.to_owned()));
         }
-        guard::check(source)?;
         if let Some(parts) = parts(source, fields) {
             return Ok(Self::Parts(parts));
         }
-        Template::compile(source).map(Self::Template).map_err(|error| syntax(&error))
+        let template = Template::compile(source).map_err(|error| syntax(&error))?;
+        names::check(&template, fields).map_err(|(place, detail)| match place {
+            Some((line, column)) => at(line, column, &detail),
+            None => detail,
+        })?;
+        Ok(Self::Template(template))
     }
 
-    pub(crate) fn render(&self, facts: &Facts<'_>) -> Result<String, String> {
+    pub(crate) fn render(&self, facts: &Facts<'_>) -> Result<String, Trouble> {
         match self {
             Self::Fixed(text) => Ok(text.clone()),
             Self::Parts(parts) => {
                 let mut out = String::new();
-                for part in parts {
-                    match part {
-                        Part::Literal(text) => out.push_str(text),
-                        Part::Datum(name, formatter) => formatter(facts.datum(name), &mut out),
+                let stopped = parts.iter().try_for_each(|part| match part {
+                    Part::Literal(text) => facts.budget.write(text, &mut out),
+                    Part::Datum(name, formatter) => {
+                        let before = out.len();
+                        formatter(facts.datum(name), &mut out);
+                        facts.budget.spend(before, &mut out)
                     }
-                }
-                Ok(out)
+                });
+                finished(out, stopped.err(), facts.budget)
             }
             Self::Template(template) => {
-                let mut out = Bounded::default();
+                let mut out = Bounded::new(facts.budget);
                 let result = template.render(facts.registry, facts.context(), &mut RenderContext::new(None), &mut out);
                 match result {
-                    Err(error) if !out.is_full => Err(reason(&error)),
-                    _ => Ok(out.text),
+                    Err(error) if out.stop.is_none() => Err(Trouble::Failed(reason(&error))),
+                    _ => finished(out.text, out.stop, facts.budget),
                 }
             }
         }
     }
+}
+
+/// Why a text could not be rendered.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The template failed.
+    Failed(String),
+    /// It was stopped.
+    Stopped(Stop),
+}
+
+/// What was written, unless it should not have been cut off.
+fn finished(text: String, stop: Option<Stop>, budget: &Budget) -> Result<String, Trouble> {
+    match stop {
+        Some(stop) if budget.is_strict() => Err(Trouble::Stopped(stop)),
+        _ => Ok(text),
+    }
+}
+
+fn at(line: usize, column: usize, detail: &str) -> String {
+    format!("line {line}, column {column}: {detail}")
 }
 
 /// What is wrong with a template's syntax, in one line.
@@ -77,17 +106,21 @@ fn syntax(error: &TemplateError) -> String {
     let sentence = picture.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     let sentence = sentence.trim_start_matches("= ");
     match error.pos() {
-        Some((line, column)) => format!("line {line}, column {column}: {sentence}"),
+        Some((line, column)) => at(line, column, sentence),
         None => sentence.to_owned(),
     }
 }
 
 /// Why a template could not be rendered, in the words of somebody who writes one.
 fn reason(error: &RenderError) -> String {
-    match error.reason() {
+    let detail = match error.reason() {
         RenderErrorReason::MissingVariable(Some(name)) => format!("no datum is called {name}"),
         RenderErrorReason::HelperNotFound(name) => format!("no helper is called {name}"),
         other => other.to_string(),
+    };
+    match (error.line_no, error.column_no) {
+        (Some(line), Some(column)) => at(line, column, &detail),
+        _ => detail,
     }
 }
 
@@ -129,10 +162,10 @@ fn parts(source: &str, fields: &[DataField]) -> Option<Vec<Part>> {
 /// What texts are rendered with: one event.
 pub(crate) struct Facts<'a> {
     pub(crate) registry: &'a Handlebars<'static>,
-    /// What the context holds for each declared datum that the event lacks.
-    pub(crate) absent: &'a [(String, Value)],
+    pub(crate) fields: &'a [DataField],
     pub(crate) data: &'a Map<String, Value>,
     pub(crate) occurred_at: Timestamp,
+    pub(crate) budget: &'a Budget,
     /// Made for the first text that needs it; most events have none.
     pub(crate) context: OnceCell<Context>,
 }
@@ -144,12 +177,21 @@ impl Facts<'_> {
 
     fn context(&self) -> &Context {
         self.context.get_or_init(|| {
-            let data = self.absent.iter().map(|(name, absent)| {
-                let value = self.data.get(name).unwrap_or(absent);
-                (name.clone(), value.clone())
-            });
+            let data = self.fields.iter().map(|field| (field.name.clone(), present(field, self.data.get(&field.name))));
             let time = [("occurred_at".to_owned(), Value::String(self.occurred_at.to_string()))];
             Context::from(Value::Object(data.chain(time).collect()))
         })
     }
+}
+
+/// A datum as templates see it. What may be absent is null; a list is an empty one, so that `{{#each}}` needs no
+/// `{{#if}}` around it.
+fn present(field: &DataField, value: Option<&Value>) -> Value {
+    let FieldKind::List(members) = &field.kind else { return value.cloned().unwrap_or_default() };
+    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let item = |item: &Value| {
+        let member = |member: &Member| (member.name.clone(), item.get(&member.name).cloned().unwrap_or_default());
+        Value::Object(members.iter().map(member).collect())
+    };
+    Value::Array(items.iter().map(item).collect())
 }

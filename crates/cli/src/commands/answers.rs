@@ -175,6 +175,7 @@ pub(super) struct Explained {
     #[serde(default)]
     pub(super) payload_errors: Map<String, Value>,
     pub(super) user: Option<ExplainedUser>,
+    pub(super) wording_error: Option<String>,
 }
 
 /// What the user would be told.
@@ -233,6 +234,7 @@ pub(super) struct Event {
     pub(super) user: Option<User>,
     pub(super) condition: Option<Condition>,
     pub(super) notification: Notification,
+    pub(super) wording_error: Option<String>,
     pub(super) plan: Plan,
     #[serde(default)]
     pub(super) deliveries: Vec<Delivery>,

@@ -5,7 +5,7 @@ use super::{
     answers::{Event, List, User},
     channels::plain,
     deliveries,
-    explain::said,
+    explain::{said, unused},
     send::{skips, who, why},
 };
 use crate::{
@@ -76,6 +76,7 @@ fn one(event: &Event, screen: &Screen) -> String {
         format!("{}\n{}", screen.heading("Data"), data.render(screen, "none")),
         format!("{}\n{}", screen.heading("It says"), said(&event.notification, screen)),
     ];
+    parts.extend(event.wording_error.as_deref().map(|error| unused(error, screen)));
     if event.plan.targets.is_empty() {
         parts.push(screen.toned("Nobody is told.", Tone::Waiting));
     } else {

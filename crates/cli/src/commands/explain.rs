@@ -7,6 +7,7 @@ use super::{
     answers::{DataField, Explained, Notification},
     pairs::Pairs,
     send::{self, skips, who, why},
+    wording,
 };
 use crate::{
     args::{ExplainArgs, Outcome, word},
@@ -15,7 +16,7 @@ use crate::{
 };
 
 pub(super) async fn run(args: ExplainArgs, session: &Session) -> Result<(), Failure> {
-    let question = match (args.job, args.outcome) {
+    let mut question = match (args.job, args.outcome) {
         (Some(job), Some(outcome)) => {
             // The place of the type holds a pair then, since there is no type to name.
             let data = args.event_type.into_iter().chain(args.event.data);
@@ -23,6 +24,9 @@ pub(super) async fn run(args: ExplainArgs, session: &Session) -> Result<(), Fail
         }
         _ => send::event(args.event_type.unwrap_or_default(), args.event, session).await?,
     };
+    if let Some(file) = &args.wording {
+        question.insert("wording".into(), wording::read(file)?);
+    }
     let answer = session.client.post(&["events", "explain"], Some(&Value::Object(question))).await?;
     session.show(&answer, explanation)
 }
@@ -48,6 +52,7 @@ fn run_of(job: String, outcome: Outcome, pairs: Pairs, occurred_at: Option<Strin
 
 fn explanation(explained: &Explained, screen: &Screen) -> String {
     let mut parts = vec![format!("{}\n{}", screen.heading("It would say"), said(&explained.notification, screen))];
+    parts.extend(explained.wording_error.as_deref().map(|error| unused(error, screen)));
     if explained.plan.targets.is_empty() {
         parts.push(screen.toned("Nobody would be told.", Tone::Waiting));
     } else {
@@ -73,6 +78,11 @@ fn explanation(explained: &Explained, screen: &Screen) -> String {
         parts.push(would_get("the user", user.payload.as_ref().ok_or(error), screen));
     }
     parts.join("\n\n")
+}
+
+/// That the saved wording does not work.
+pub(super) fn unused(error: &str, screen: &Screen) -> String {
+    screen.toned(&format!("The wording that is saved does not work here: {error}."), Tone::Bad)
 }
 
 fn would_get(who: &str, payload: Result<&Value, &str>, screen: &Screen) -> String {

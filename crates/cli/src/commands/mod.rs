@@ -18,6 +18,7 @@ mod send;
 mod session;
 mod tokens;
 mod users;
+mod wording;
 
 pub(crate) use preview::{no_kind, of_kind as preview_kind};
 pub(crate) use run::{Link, run as run_command};
@@ -49,6 +50,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::EventTypes(EventTypesCommand::Test(args)) | Command::Events(EventsCommand::Test(args)) => {
             event_types::test(args, session).await
         }
+        Command::EventTypes(EventTypesCommand::Wording(args)) => wording::of_event_type(args, session).await,
+        Command::Jobs(JobsCommand::Wording(args)) => wording::of_job(args, session).await,
         Command::Jobs(JobsCommand::List) => jobs::list(session).await,
         Command::Jobs(JobsCommand::Show { job }) => jobs::show(&job, session).await,
         Command::Events(EventsCommand::List(stretch)) => events::list(stretch, session).await,

@@ -10,6 +10,7 @@ mod error;
 mod event_type;
 mod field;
 mod load;
+mod own;
 mod wording;
 
 use std::{collections::HashMap, sync::Arc};
@@ -17,6 +18,7 @@ use std::{collections::HashMap, sync::Arc};
 pub use error::CatalogError;
 pub use event_type::{EventType, Layer, UserFields};
 pub use field::{DataField, FieldKind, Member};
+pub use own::{JobWording, OwnText, OwnWording};
 pub use wording::{FieldWording, Overlay, Variant, When, Wording, is_present};
 
 use crate::EventTypeId;

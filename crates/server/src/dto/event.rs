@@ -1,8 +1,6 @@
 //! Events: what comes in, what is answered, what the ledger shows.
 
-use std::collections::BTreeMap;
-
-use fanfare::{Accepted as EngineAccepted, AcceptedDelivery, EventView, Explanation, Run, Submission, core};
+use fanfare::{Accepted as EngineAccepted, AcceptedDelivery, EventView, Run, Submission, core};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
@@ -26,18 +24,18 @@ pub(crate) struct EventInput {
     /// The event type, as `GET /api/v1/event-types` lists them. Those of a job's runs are reported to the job.
     #[serde(rename = "type")]
     #[schema(example = "system_error")]
-    event_type: String,
+    pub(super) event_type: String,
     /// The facts, as the event type declares them. Null equals absent for optional ones.
     #[serde(default)]
     #[schema(value_type = Object, required = false)]
-    data: Members,
+    pub(super) data: Members,
     /// The user it is about.
-    user: Option<User>,
+    pub(super) user: Option<User>,
     /// A lasting state that it begins or ends.
-    condition: Option<Condition>,
+    pub(super) condition: Option<Condition>,
     /// When it happened; now where absent.
     #[serde(default, deserialize_with = "rfc3339")]
-    occurred_at: Option<Timestamp>,
+    pub(super) occurred_at: Option<Timestamp>,
     /// Recognises a repeat of this request for 24 hours; the header `Idempotency-Key` does the same.
     #[schema(min_length = 1, max_length = 255)]
     pub(crate) idempotency_key: Option<String>,
@@ -98,42 +96,6 @@ pub(crate) struct RunInput {
     /// Recognises a repeat of this request for 24 hours; the header `Idempotency-Key` does the same.
     #[schema(min_length = 1, max_length = 255)]
     pub(crate) idempotency_key: Option<String>,
-}
-
-/// A run to be explained: as it is reported, with its job.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ExplainRunInput {
-    /// The job's id or name.
-    pub(crate) job: String,
-    /// How it ended.
-    outcome: Outcome,
-    /// What it worked on.
-    source: Option<String>,
-    /// When it began; gives the duration where that is absent.
-    #[serde(default, deserialize_with = "rfc3339")]
-    started_at: Option<Timestamp>,
-    /// When it ended; now where absent.
-    #[serde(default, deserialize_with = "rfc3339")]
-    occurred_at: Option<Timestamp>,
-    /// How long it took, in milliseconds.
-    duration_ms: Option<u64>,
-    /// How much it made, in bytes.
-    size_bytes: Option<u64>,
-    /// What went wrong.
-    error: Option<String>,
-    /// Accepted and without effect, so that what would be reported can be explained as it is.
-    #[serde(rename = "idempotency_key")]
-    _idempotency_key: Option<String>,
-}
-
-/// An event, or a run with its job, of which to know who would hear.
-#[derive(Debug, ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "describes the body; which of the two it is, is seen from the member `job`")]
-pub(crate) enum ExplainInput {
-    Event(EventInput),
-    Run(ExplainRunInput),
 }
 
 /// That an event is stored, and what becomes of it.
@@ -201,38 +163,6 @@ pub(crate) struct BatchRefused {
     pub(crate) problem: ProblemBody,
 }
 
-/// Who would hear of an event, and what they would be told.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Explained {
-    /// Who, and who not.
-    plan: Plan,
-    /// What it says.
-    notification: Notification,
-    /// What would go out, by channel: as JSON where it is JSON, else as a text.
-    payloads: BTreeMap<Uuid, Value>,
-    /// Why nothing can go out through a channel.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false)]
-    payload_errors: BTreeMap<Uuid, String>,
-    /// What the user would be told, where one is told directly.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<ExplainedUser>,
-}
-
-/// What the user whom an event is about would be told.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ExplainedUser {
-    /// What it says.
-    notification: Notification,
-    /// What would go out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    payload: Option<Value>,
-    /// Why nothing can go out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload_error: Option<String>,
-}
-
 /// An event in the ledger, with its plan.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventItem {
@@ -256,6 +186,9 @@ pub(crate) struct EventItem {
     user: Option<User>,
     /// The state it began or ended.
     condition: Option<Condition>,
+    /// Why the administrator's own wording was not used: it failed on these data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wording_error: Option<String>,
     /// What it said.
     notification: Notification,
     /// Who was to be told, and who not.
@@ -295,24 +228,6 @@ impl From<RunInput> for Run {
     }
 }
 
-impl From<ExplainRunInput> for (String, Run) {
-    fn from(input: ExplainRunInput) -> Self {
-        let ExplainRunInput {
-            job,
-            outcome,
-            source,
-            started_at,
-            occurred_at,
-            duration_ms,
-            size_bytes,
-            error,
-            _idempotency_key,
-        } = input;
-        let outcome = outcome.into();
-        (job, Run { outcome, source, started_at, occurred_at, duration_ms, size_bytes, error })
-    }
-}
-
 impl From<EngineAccepted> for Accepted {
     fn from(accepted: EngineAccepted) -> Self {
         let EngineAccepted { id, duplicate, deliveries, skipped } = accepted;
@@ -332,36 +247,6 @@ impl From<AcceptedDelivery> for DeliveryOfEvent {
     }
 }
 
-impl From<Explanation> for Explained {
-    fn from(explanation: Explanation) -> Self {
-        let (mut payloads, mut payload_errors) = (BTreeMap::new(), BTreeMap::new());
-        for (channel, payload) in explanation.payloads {
-            match payload {
-                Ok(text) => {
-                    payloads.insert(channel.0, document(text));
-                }
-                Err(why) => {
-                    payload_errors.insert(channel.0, why);
-                }
-            }
-        }
-        let user = explanation.user.map(|user| {
-            let (payload, payload_error) = match user.payload {
-                Ok(text) => (Some(document(text)), None),
-                Err(why) => (None, Some(why)),
-            };
-            ExplainedUser { notification: user.notification.into(), payload, payload_error }
-        });
-        let (plan, notification) = (explanation.plan.into(), explanation.notification.into());
-        Self { plan, notification, payloads, payload_errors, user }
-    }
-}
-
-/// What is JSON as JSON, all else as a text.
-fn document(text: String) -> Value {
-    serde_json::from_str(&text).unwrap_or(Value::String(text))
-}
-
 impl From<EventView> for EventItem {
     fn from(event: EventView) -> Self {
         let EventView {
@@ -374,6 +259,7 @@ impl From<EventView> for EventItem {
             data,
             user,
             condition,
+            wording_error,
             notification,
             plan,
         } = event;
@@ -387,6 +273,7 @@ impl From<EventView> for EventItem {
             data,
             user: user.map(|core::User { id, name, email }| User { id, name, email }),
             condition: condition.map(|core::Condition { key, state }| Condition { key, state: state.into() }),
+            wording_error,
             notification: notification.into(),
             plan: plan.into(),
         }

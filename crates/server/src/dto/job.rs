@@ -6,12 +6,13 @@ use fanfare::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::words::{Outcome, RunCondition};
-use crate::extract::Strict;
+use super::{
+    wording::JobWording,
+    words::{Outcome, RunCondition},
+};
 
 /// A named piece of work whose runs are reported.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,8 +29,7 @@ pub(crate) struct Job {
     grace_s: Option<u32>,
     /// What its runs say instead of the event types' own words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    wording: Option<Value>,
+    wording: Option<JobWording>,
     /// What its check-in URL ends in. Only administrators see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     ping_key: Option<String>,
@@ -86,8 +86,7 @@ pub(crate) struct JobInput {
     /// How late a run may be, in seconds.
     grace_s: Option<u32>,
     /// What its runs say instead of the event types' own words.
-    #[schema(value_type = Option<Object>)]
-    wording: Option<Strict>,
+    wording: Option<JobWording>,
 }
 
 /// Changes to a job (RFC 7396): what is absent stays, and null resets to the default.
@@ -104,8 +103,7 @@ pub(crate) struct JobChange {
     /// How late a run may be, in seconds.
     grace_s: Option<u32>,
     /// What its runs say instead of the event types' own words, member by member.
-    #[schema(value_type = Option<Object>)]
-    wording: Option<Strict>,
+    wording: Option<JobWording>,
 }
 
 impl Job {
@@ -130,7 +128,7 @@ impl Job {
             notifications: notifications.into_iter().map(Assignment::from).collect(),
             expect_every_s,
             grace_s,
-            wording,
+            wording: wording.map(Into::into),
             ping_key: shows_key.then_some(ping_key),
             last_run: last_run.map(LastRun::from),
             next_expected_at,
@@ -152,7 +150,7 @@ impl JobInput {
             notifications: Some(view.notifications.iter().copied().map(Assignment::from).collect()),
             expect_every_s: view.expect_every_s,
             grace_s: view.grace_s,
-            wording: view.wording.clone().map(Strict),
+            wording: view.wording.clone().map(Into::into),
         }
     }
 }
@@ -161,7 +159,7 @@ impl From<JobInput> for JobSpec {
     fn from(input: JobInput) -> Self {
         let JobInput { name, notifications, expect_every_s, grace_s, wording } = input;
         let notifications = notifications.unwrap_or_default().into_iter().map(CoreAssignment::from).collect();
-        Self { name, notifications, expect_every_s, grace_s, wording: wording.map(|Strict(wording)| wording) }
+        Self { name, notifications, expect_every_s, grace_s, wording: wording.map(Into::into) }
     }
 }
 

@@ -6,11 +6,10 @@ use fanfare::core::{
     Catalog, ChannelId, EventSettings as CoreEvent, EventType, NotificationSettings as CoreSettings, catalog::Layer,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::words::NotifyUser;
+use super::{wording::OwnWording, words::NotifyUser};
 
 /// Who hears of system events.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,8 +33,7 @@ pub(crate) struct EventSettings {
     reminder_hours: Option<f64>,
     /// What it says instead of the event type's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    wording: Option<Value>,
+    wording: Option<OwnWording>,
 }
 
 /// Settings to replace the present ones. What is missing has its default.
@@ -62,8 +60,7 @@ pub(crate) struct EventSettingsInput {
     #[schema(minimum = 0)]
     reminder_hours: Option<f64>,
     /// What it says instead of the event type's own words.
-    #[schema(value_type = Option<Object>)]
-    wording: Option<Value>,
+    wording: Option<OwnWording>,
 }
 
 impl NotificationSettings {
@@ -86,7 +83,7 @@ impl EventSettings {
             channels: own.channels.map(|channels| channels.iter().map(|id| id.0).collect()),
             notify_user: own.notify_user.into(),
             reminder_hours: own.reminder_hours,
-            wording: own.wording,
+            wording: own.wording.map(Into::into),
         }
     }
 }
@@ -109,7 +106,7 @@ impl From<EventSettingsInput> for CoreEvent {
             channels: channels.map(|channels| channels.into_iter().map(ChannelId).collect()),
             notify_user: notify_user.unwrap_or(NotifyUser::None).into(),
             reminder_hours,
-            wording,
+            wording: wording.map(Into::into),
         }
     }
 }
@@ -122,7 +119,7 @@ impl From<CoreEvent> for EventSettingsInput {
             channels: channels.map(|channels| channels.iter().map(|id| id.0).collect()),
             notify_user: Some(notify_user.into()),
             reminder_hours,
-            wording,
+            wording: wording.map(Into::into),
         }
     }
 }

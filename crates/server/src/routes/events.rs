@@ -18,8 +18,9 @@ use crate::{
         delivery::DeliveryItem,
         event::{
             Accepted, BatchAccepted, BatchInput, BatchRefused, BatchResult, BatchResults, EventDetail, EventInput,
-            EventItem, ExplainInput, ExplainRunInput, Explained,
+            EventItem,
         },
+        explain::{ExplainEventInput, ExplainInput, ExplainRunInput, Explained},
     },
     extract::{Document, Id, IdempotencyKey, Json, NoQuery, Query, Strict, idempotency, limit, parse, shape},
     mask::Shown,
@@ -104,7 +105,7 @@ fn read_one(event: &RawValue, caller: &Caller) -> Result<(Submission, Option<Ide
 /// Explain who would hear of an event.
 ///
 /// The same decision as when it is sent, without storing or sending anything. Takes an event, or a job's run with
-/// the member `job`.
+/// the member `job`. With `wording`, it is told in those words instead of the saved ones: a preview.
 #[utoipa::path(
     post, path = "/api/v1/events/explain", tag = "events", security(("token" = ["read"])),
     operation_id = "explain_event", request_body = ExplainInput,
@@ -125,10 +126,11 @@ async fn explain(
         return Err(Problem::invalid(vec![fault]));
     }
     let explanation = if is_run {
-        let (job, run) = shape::<ExplainRunInput>(body)?.into();
-        app.engine.explain_run(&job, run).await?
+        let (job, run, wording) = shape::<ExplainRunInput>(body)?.into();
+        app.engine.explain_run_worded(&job, run, wording.as_ref()).await?
     } else {
-        app.engine.explain(shape::<EventInput>(body)?.into()).await?
+        let (event, wording) = shape::<ExplainEventInput>(body)?.into();
+        app.engine.explain_worded(event, wording.as_ref()).await?
     };
     Ok(Reply::ok(Shown::to(&caller, explanation.into())))
 }
