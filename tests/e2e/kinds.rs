@@ -132,6 +132,16 @@ impl Far {
     }
 }
 
+/// Checks that an explanation shows what goes out through each of these channels, and no secret.
+fn explained<'a>(answer: &Value, channels: impl Iterator<Item = &'a String>) {
+    for channel in channels {
+        let payload = &answer["payloads"][channel];
+        assert!(payload.is_object() || payload.as_str().is_some_and(|text| !text.is_empty()), "{channel}: {answer}");
+    }
+    assert!(answer.get("payload_errors").is_none(), "{answer}");
+    assert!(!answer.to_string().contains("T0K3N"), "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_is_understood_by_its_service() {
     let server = Server::start().await;
@@ -165,11 +175,16 @@ async fn every_kind_is_understood_by_its_service() {
     api.job("nightly", &assigned).await;
 
     for one in &types {
+        let asked = json!({ "type": one["id"], "data": one["sample"] });
+        explained(&api.post("/events/explain", asked).await, far.keys());
         api.post("/events", json!({ "type": one["id"], "data": one["sample"] })).await;
     }
     for outcome in ["success", "partial", "failure"] {
         let run =
             json!({ "outcome": outcome, "source": "Production DB", "duration_ms": 4_200, "error": "out of <disk>" });
+        let mut asked = run.clone();
+        asked["job"] = "nightly".into();
+        explained(&api.post("/events/explain", asked).await, far.keys());
         api.post("/jobs/nightly/runs", run).await;
     }
     let huge = ["Long wörds ".repeat(4_000), "x".repeat(60_000), "&<*_\n".repeat(4_000)];

@@ -15,6 +15,7 @@ mod nodes;
 mod notify_user;
 mod notify_user_refused;
 mod outbound;
+mod own_event_type;
 mod pg_dump;
 mod process;
 mod routing;

@@ -3,10 +3,11 @@
 use std::{any::Any, sync::Arc};
 
 use axum::{Router, body::Bytes, response::IntoResponse};
-use fanfare::Engine;
+use fanfare::{Engine, core::Catalog};
 use http::{Method, Uri};
 use ipnet::IpNet;
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
@@ -21,6 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     accounts::Accounts,
     auth::{COOKIE, OperatorToken, Proxies, RateLimits, Requests, Scope, this_machine},
+    catalog_doc,
     keys::{KeyPlace, Keys},
     problem::{Kind, Problem, ProblemBody},
     routes,
@@ -72,8 +74,8 @@ pub(crate) struct Shared {
 
 /// The server over this engine, ready to be given a socket or, in a test, a request.
 pub fn app(engine: Engine, accounts: Accounts, options: ServerOptions) -> Router {
-    let (router, document) = routes().split_for_parts();
-    let document = completed(document).to_json().unwrap_or_default().into();
+    let (router, operations) = routes().split_for_parts();
+    let document = completed(operations, engine.catalog()).to_string().into();
     let state = Arc::new(Shared {
         engine,
         accounts,
@@ -92,9 +94,9 @@ pub fn app(engine: Engine, accounts: Accounts, options: ServerOptions) -> Router
         .layer(CatchPanicLayer::custom(panicked))
 }
 
-/// The API's document, made from the handlers themselves.
-pub fn openapi() -> Document {
-    completed(routes().into_openapi())
+/// The API's document, made from the handlers themselves and with these event types.
+pub fn openapi(catalog: &Catalog) -> Value {
+    completed(routes().into_openapi(), catalog)
 }
 
 /// Every operation of the API. Paths are written in full at the handlers, because nesting routers would put a
@@ -117,8 +119,9 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::audit::router())
 }
 
-/// Says at every operation that a token of some scope may do, which account may do the same.
-fn completed(mut document: Document) -> Document {
+/// Says at every operation that a token of some scope may do, which account may do the same; and which event types
+/// there are.
+fn completed(mut document: Document, catalog: &Catalog) -> Value {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
@@ -129,7 +132,8 @@ fn completed(mut document: Document) -> Document {
             operation.security.get_or_insert_default().extend(roles);
         }
     }
-    document
+    // What consists of plain members always is JSON.
+    catalog_doc::with_event_types(serde_json::to_value(document).unwrap_or_default(), catalog)
 }
 
 /// What stands in the document besides the operations.
@@ -193,7 +197,6 @@ mod tests {
     use super::*;
     use axum::{body::Body, routing::get};
     use http::{Request, StatusCode};
-    use serde_json::Value;
     use tower::ServiceExt;
 
     #[tokio::test]

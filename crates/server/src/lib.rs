@@ -3,6 +3,7 @@
 mod accounts;
 mod app;
 mod auth;
+mod catalog_doc;
 mod dto;
 mod etag;
 mod extract;

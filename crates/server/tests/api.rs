@@ -44,7 +44,10 @@ async fn service(api: &Api) {
         assert!(metrics.text.contains(&format!("fanfare_deliveries{{state=\"{state}\"}} 0\n")), "{}", metrics.text);
     }
     let document = api.get("/api/openapi.json").await.expect(200);
-    assert_eq!(document, serde_json::to_value(fanfare_server::openapi()).unwrap());
+    assert_eq!(document, fanfare_server::openapi(api.engine.catalog()));
+    let media = &document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"];
+    assert_eq!(media["examples"]["user_login"]["value"]["type"], "user_login");
+    assert!(media["examples"].get("backup_success").is_none(), "runs are reported to their job");
 }
 
 async fn channels(api: &Api, receiver: &Receiver, other: &Receiver) -> (String, String) {
@@ -531,7 +534,7 @@ async fn the_docs_page_comes_from_here_alone() {
 
 #[test]
 fn the_document_is_complete() {
-    let document = serde_json::to_value(fanfare_server::openapi()).unwrap();
+    let document = fanfare_server::openapi(&fanfare::core::Catalog::builtin().unwrap());
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let what = format!("{method} {path}");

@@ -1,5 +1,7 @@
 //! What can go wrong with a wording: when it is loaded, and when it is used.
 
+use std::fmt;
+
 use fanfare_core::EventTypeId;
 
 use crate::{
@@ -9,20 +11,24 @@ use crate::{
 
 /// A wording that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {key}: {detail}")]
 pub struct TemplateError {
     /// The file of the event type.
     pub file: String,
+    /// The line, counted from 1, where it is known.
+    pub line: Option<usize>,
     /// The key in that file, such as `wording.fields[2].value`.
     pub key: String,
     /// What is wrong.
     pub detail: String,
 }
 
-impl TemplateError {
-    /// The key as a JSON pointer, such as `/wording/fields/2/value`.
-    pub fn pointer(&self) -> String {
-        pointer(&self.key)
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, key, detail } = self;
+        match line {
+            Some(line) => write!(f, "{file}, line {line}: {key}: {detail}"),
+            None => write!(f, "{file}: {key}: {detail}"),
+        }
     }
 }
 

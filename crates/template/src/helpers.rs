@@ -10,33 +10,8 @@ use serde_json::Value;
 use crate::format::{FORMATTERS, Formatter, append, plain};
 
 /// Words with a meaning of their own in templates, besides the helpers of this module.
-const RESERVED: &[&str] = &[
-    "and",
-    "as",
-    "each",
-    "else",
-    "eq",
-    "false",
-    "gt",
-    "gte",
-    "if",
-    "in",
-    "len",
-    "log",
-    "lookup",
-    "lt",
-    "lte",
-    "ne",
-    "not",
-    "null",
-    "or",
-    "raw",
-    "this",
-    "true",
-    "undefined",
-    "unless",
-    "with",
-];
+const RESERVED: &[&str] =
+    &["as", "else", "false", "in", "log", "lookup", "null", "raw", "this", "true", "undefined", "with"];
 
 /// What templates can call besides the formatters.
 const OWN: &[&str] = &[
@@ -80,11 +55,7 @@ pub(crate) fn names() -> String {
 
 /// A datum must not be called like a helper, which a template would call instead: the key and why.
 pub(crate) fn check_names(event_type: &EventType) -> Result<(), (String, String)> {
-    let taken = |name: &str| {
-        RESERVED.contains(&name)
-            || ["default", "plural", "list"].contains(&name)
-            || FORMATTERS.iter().any(|(formatter, _)| *formatter == name)
-    };
+    let taken = |name: &str| RESERVED.contains(&name) || is_helper(name);
     match event_type.fields.iter().position(|field| taken(&field.name)) {
         None => Ok(()),
         Some(i) => {
@@ -230,4 +201,19 @@ fn param<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a Value, RenderEr
 
 fn wrong(helper: &Helper<'_>, what: &str) -> RenderError {
     RenderErrorReason::Other(format!("{} {what}", helper.name())).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_helper_is_on_the_page() {
+        let page = include_str!("../../../docs/event-types.md");
+        let formatters = FORMATTERS.iter().map(|(name, _)| *name);
+        for name in OWN.iter().copied().chain(formatters) {
+            let shown = [format!("{{{{{name} "), format!("{{{{#{name} "), format!("({name} ")];
+            assert!(shown.iter().any(|tag| page.contains(tag)), "{name} is not in docs/event-types.md");
+        }
+    }
 }

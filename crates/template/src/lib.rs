@@ -49,8 +49,8 @@ impl Renderer {
         Ok(renderer)
     }
 
-    /// Compiles another wording of an event type and tries it on the type's sample.
-    pub fn compile(&self, event_type: &EventType, wording: &Wording) -> Result<Compiled, TemplateError> {
+    #[cfg(test)]
+    fn compile(&self, event_type: &EventType, wording: &Wording) -> Result<Compiled, TemplateError> {
         self.compile_at("wording", event_type, wording)
     }
 
@@ -90,7 +90,9 @@ impl Renderer {
         event_type: &EventType,
         wording: &Wording,
     ) -> Result<Compiled, TemplateError> {
-        let error = |(key, detail): (String, String)| TemplateError { file: event_type.file.clone(), key, detail };
+        let error = |(key, detail): (String, String)| {
+            TemplateError { file: event_type.file.clone(), line: event_type.line_of(&key), key, detail }
+        };
         let within = |(key, detail)| error((format!("{place}.{key}"), detail));
         helpers::check_names(event_type).map_err(error)?;
         event_type.check_wording(wording).map_err(within)?;

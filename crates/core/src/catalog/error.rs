@@ -33,7 +33,7 @@ impl fmt::Display for CatalogError {
 impl CatalogError {
     /// An error at a key of a file that parses.
     pub(super) fn at(file: &str, text: &str, key: &str, detail: impl Into<String>) -> Self {
-        let line = place_of(text, key).map(|span| line_at(text, span.start));
+        let line = line_of(text, key);
         Self { file: file.to_owned(), line, key: key.to_owned(), detail: detail.into() }
     }
 
@@ -45,6 +45,11 @@ impl CatalogError {
         let detail = error.message().trim_end().replace('\n', ", ");
         Self { file: file.to_owned(), line, key: key.to_owned(), detail }
     }
+}
+
+/// The line in which the value of a key stands.
+pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
+    place_of(text, key).map(|span| line_at(text, span.start))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

@@ -1,9 +1,11 @@
 //! An event type: what its file says, checked.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{DataField, Wording, load};
+use super::{DataField, Wording, error::line_of, load};
 use crate::{Condition, ConditionState, EventTypeId, User, bare_address};
 
 /// A kind of thing that can happen.
@@ -41,6 +43,8 @@ pub struct EventType {
     pub builtin: bool,
     /// The file that it was read from.
     pub file: String,
+    /// What stands in that file.
+    pub(super) text: Arc<str>,
 }
 
 /// Who decides who hears of an event.
@@ -116,6 +120,11 @@ impl EventType {
     pub fn concerns(&self, state: ConditionState) -> impl Iterator<Item = &EventTypeId> {
         let resolved = (state == ConditionState::Resolved).then_some(&self.resolves);
         std::iter::once(&self.id).chain(resolved.into_iter().flatten())
+    }
+
+    /// The line of its file in which a key such as `wording.fields[2].value` stands, counted from 1.
+    pub fn line_of(&self, key: &str) -> Option<usize> {
+        line_of(&self.text, key)
     }
 
     /// Checks that a wording asks only for data of this type: the key where it does not, and why.

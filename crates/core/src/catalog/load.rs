@@ -36,7 +36,7 @@ pub(super) fn event_type(file: &str, text: &str, builtin: bool) -> Result<EventT
     let parser = toml::Deserializer::parse(text).map_err(|error| CatalogError::parse(file, text, "", &error))?;
     let parsed: File = serde_path_to_error::deserialize(parser)
         .map_err(|error| CatalogError::parse(file, text, &error.path().to_string(), error.inner()))?;
-    check(file, &parsed).map_err(|(key, detail)| CatalogError::at(file, text, &key, detail))?;
+    check(file, &parsed, builtin).map_err(|(key, detail)| CatalogError::at(file, text, &key, detail))?;
     let mut event_type = EventType {
         id: parsed.id.into(),
         name: parsed.name,
@@ -54,6 +54,7 @@ pub(super) fn event_type(file: &str, text: &str, builtin: bool) -> Result<EventT
         sample: Map::new(),
         builtin,
         file: file.to_owned(),
+        text: text.into(),
     };
     let mut sample = event_type.check(parsed.sample, None).map_err(|faults| {
         let (key, detail) = faults.into_iter().next().map(|fault| (fault.pointer, fault.detail)).unwrap_or_default();
@@ -73,7 +74,7 @@ fn problem<T>(key: impl Into<String>, detail: impl Into<String>) -> Result<T, Pr
 }
 
 /// What the types of the file alone cannot say.
-fn check(file: &str, parsed: &File) -> Result<(), Problem> {
+fn check(file: &str, parsed: &File, builtin: bool) -> Result<(), Problem> {
     if !is_name(&parsed.id) {
         return problem("id", "an id is lower-case letters, digits and _, and begins with a letter");
     }
@@ -90,6 +91,9 @@ fn check(file: &str, parsed: &File) -> Result<(), Problem> {
         && !(hours.is_finite() && hours >= 0.0)
     {
         return problem("reminder_hours", "this is a number of hours, 0 or more");
+    }
+    if parsed.layer == Layer::Job && !builtin {
+        return problem("layer", "the runs of jobs are told by Fanfare's own types: leave this out");
     }
     check_fields(&parsed.data)?;
     check_roles(parsed)?;

@@ -71,7 +71,11 @@ impl Catalog {
         for (file, text) in files {
             let event_type = Arc::new(load::event_type(file, text, builtin)?);
             if let Some(other) = inner.by_id.get(&event_type.id) {
-                let detail = format!("{} is already the name of an event type, in {}", event_type.id, other.file);
+                let id = &event_type.id;
+                let detail = match other.builtin {
+                    true => format!("{id} comes with Fanfare and cannot be replaced: choose another name"),
+                    false => format!("{id} is already the name of an event type, in {}: choose another name", other.file),
+                };
                 return Err(CatalogError::at(file, text, "id", detail));
             }
             inner.by_id.insert(event_type.id.clone(), event_type.clone());

@@ -76,7 +76,7 @@ impl Api {
         let engine = opened.users(accounts.clone()).start().await.unwrap();
         // By the settings, as an administrator would: what the builder fixes could not be changed any more.
         engine.replace_outbound(AddressPolicy::with_loopback().networks().to_vec(), None).await.unwrap();
-        let document = serde_json::to_value(fanfare_server::openapi()).unwrap();
+        let document = fanfare_server::openapi(engine.catalog());
         let mut options = ServerOptions::new(TOKEN);
         decide(&mut options);
         let router = fanfare_server::app(engine.clone(), accounts.clone(), options);
