@@ -23,5 +23,6 @@ mod run;
 mod run_spool;
 mod run_terminal;
 mod secrets;
+mod tests_of;
 mod told;
 mod wording;

@@ -251,6 +251,9 @@ async fn the_user_is_addressed_in_their_own_words() {
     }
 
     // The ledger shows to whom and what; explain shows it beforehand.
+    let event = api.get(&format!("/events/{}", told.event)).await;
+    assert_eq!(event["notification"]["title"], "User Login");
+    assert_eq!(event["user_notification"]["title"], "You signed in");
     let shown = api.get(&format!("/deliveries/{}", told.deliveries[1])).await;
     assert_eq!((&shown["target"], &shown["reason"]), (&json!("user:zoe@mail.example"), &json!("notify_user")));
     assert_eq!((&shown["title"], &shown["notification"]["title"]), (&json!("You signed in"), &json!("You signed in")));

@@ -48,14 +48,18 @@ async fn one_file_goes_all_the_way() {
     let all = api.get("/event-types").await;
     let of = |id: &str| all.as_array().unwrap().iter().find(|event_type| event_type["id"] == id).unwrap().clone();
     let disk = of("disk_filling");
-    assert_eq!((&disk["builtin"], &disk["notify_user"], &disk["category"]), (&json!(false), &json!(true), &json!("machines")));
+    assert_eq!(
+        (&disk["builtin"], &disk["notify_user"], &disk["category"]),
+        (&json!(false), &json!(true), &json!("machines"))
+    );
     assert_eq!(disk["reminder"]["default_hours"], 12.0);
     assert_eq!(of("system_error")["builtin"], true);
     assert!(cli.run(&["event-types", "list"]).out.contains("disk_filling"));
     let shown = cli.run(&["event-types", "show", "disk_filling"]).out;
     assert!(shown.contains("How full it is.") && shown.contains("here"), "{shown}");
     let document = api.exchange(http::Method::GET, "/api/openapi.json", &[], "").await.unwrap().ok();
-    let example = &document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"]["examples"]["disk_filling"];
+    let example = &document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        ["disk_filling"];
     assert_eq!(example["value"]["data"], disk["sample"]);
     let names = &document["components"]["schemas"]["EventInput"]["properties"]["type"]["enum"];
     assert!(names.as_array().unwrap().contains(&json!("disk_filling")), "{names}");
@@ -98,15 +102,35 @@ async fn a_file_that_is_wrong_says_where_and_the_server_does_not_start() {
     let server = Server::prepare(&[]);
     let good = examples().remove(0).1;
     for (name, text, words) in [
-        ("certificate_expires.toml", good.replace("{{host}}", "{{hots}}"), "line 12: wording.title: line 1, column 20: no datum is called hots"),
+        (
+            "certificate_expires.toml",
+            good.replace("{{host}}", "{{hots}}"),
+            "line 12: wording.title: line 1, column 20: no datum is called hots",
+        ),
         ("certificate_expires.toml", good.replace("{{days}}", "{{#if days}}"), "line 13: wording.message: line 1"),
-        ("certificate_expires.toml", good.replace("status = \"warning\"", "status = \"grave\""), "line 14: wording.status"),
-        ("certificate_expires.toml", good.replace("days = 7", "days = \"7\""), "line 19: sample.days: days must be a whole number"),
+        (
+            "certificate_expires.toml",
+            good.replace("status = \"warning\"", "status = \"grave\""),
+            "line 14: wording.status",
+        ),
+        (
+            "certificate_expires.toml",
+            good.replace("days = 7", "days = \"7\""),
+            "line 19: sample.days: days must be a whole number",
+        ),
         ("certificate_expires.toml", good.replace("category", "kategory"), "line 4"),
         ("certificate_expires.toml", good.replace("[sample]", "[sample"), "line 17"),
         ("other.toml", good.clone(), "line 1: id: the file must be called certificate_expires.toml"),
-        ("system_error.toml", good.replace("certificate_expires", "system_error"), "line 1: id: system_error comes with Fanfare and cannot be replaced"),
-        ("certificate_expires.toml", good.replace("default_enabled", "layer = \"job\"\ndefault_enabled"), "line 5: layer"),
+        (
+            "system_error.toml",
+            good.replace("certificate_expires", "system_error"),
+            "line 1: id: system_error comes with Fanfare and cannot be replaced",
+        ),
+        (
+            "certificate_expires.toml",
+            good.replace("default_enabled", "layer = \"job\"\ndefault_enabled"),
+            "line 5: layer",
+        ),
     ] {
         let types = Types::new(&[(name.to_owned(), text)]);
         let refused = server.run(&["serve"], &[("FANFARE_EVENT_TYPES_DIR", types.path().to_str().unwrap())]);

@@ -253,6 +253,7 @@ fn event_view(row: EventRow) -> Result<EventView, StoreError> {
         condition: document.condition,
         wording_error: document.wording_error,
         notification: read("notification", &row.notification)?,
+        user_notification: row.user_notification.map(|text| read("notification", &text)).transpose()?,
         plan: read("plan", &row.plan)?,
     })
 }

@@ -106,7 +106,7 @@ impl Engine {
             error: None,
         };
         let words = Arc::new(marked(voice.ordinary().map_err(unsayable)?));
-        let to_user = voice.to_user().map_err(unsayable)?.map(|own| Arc::new(marked(own)));
+        let to_user = voice.for_user().map_err(unsayable)?.map(|own| Arc::new(marked(own)));
         let mut said = Said { words, to_user, wording_error: voice.error };
         let targets = plan.targets.iter().cloned();
         let sending = targets.map(|target| {

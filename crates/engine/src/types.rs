@@ -369,6 +369,8 @@ pub struct EventView {
     pub wording_error: Option<String>,
     /// What it said.
     pub notification: Notification,
+    /// What it said to the user it was about, where one was told directly and in other words.
+    pub user_notification: Option<Notification>,
     /// Who was to be told, and who not.
     pub plan: Plan,
 }

@@ -109,7 +109,7 @@ impl Voice<'_> {
     }
 
     /// What the user whom the event is about reads; `None` where that is what everybody reads.
-    pub(crate) fn to_user(&mut self) -> Result<Option<Notification>, RenderError> {
+    pub(crate) fn for_user(&mut self) -> Result<Option<Notification>, RenderError> {
         match self.own(|own, data, at| own.render_user(data, at)) {
             Some(said) => Ok(Some(said)),
             None if self.renderer.has_user_wording(self.event_type) => {

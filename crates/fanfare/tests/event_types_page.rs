@@ -37,7 +37,8 @@ fn every_example_can_be_read_and_told() {
     assert_eq!(said("certificate_expires")["message"], "It is valid for 7 more days.");
     let disk = said("disk_filling");
     assert_eq!(disk["title"], "db-1: /var is 91.5% full");
-    let message = "4 GB are left; it will be full on 2026-03-31 04:00 UTC.\n- /var/log/syslog.1 (syslog)\n- /var/cache/big.bin\n";
+    let message =
+        "4 GB are left; it will be full on 2026-03-31 04:00 UTC.\n- /var/log/syslog.1 (syslog)\n- /var/cache/big.bin\n";
     assert_eq!(disk["message"], message);
     assert_eq!(said("disk_fine")["title"], "db-1: /var has room again");
     let fine = catalog.get("disk_fine").unwrap();
@@ -64,8 +65,9 @@ fn every_key_is_explained() {
     all.extend(keys(&format!("{head}[wording]\nvariants = [{{ nothing = 1 }}]")));
     all.extend(keys(&format!("{head}notify_user = {{ nothing = 1 }}")));
     assert!(all.len() > 40, "{all:?}");
-    let explained =
-        |key: &String| [format!("`{key}`"), format!("`[{key}]`"), format!("`[[wording.{key}]]`")].iter().any(|k| PAGE.contains(k));
+    let explained = |key: &String| {
+        [format!("`{key}`"), format!("`[{key}]`"), format!("`[[wording.{key}]]`")].iter().any(|k| PAGE.contains(k))
+    };
     let missing: Vec<_> = all.iter().filter(|key| !explained(key) && !PAGE.contains(&format!("{key} = …"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -21,8 +21,7 @@ pub(crate) fn with_event_types(mut document: Value, catalog: &Catalog) -> Value 
     let examples: Map<String, Value> = sent()
         .map(|event_type| {
             let value = json!({ "type": event_type.id, "data": event_type.sample });
-            let example =
-                json!({ "summary": event_type.name, "description": event_type.description, "value": value });
+            let example = json!({ "summary": event_type.name, "description": event_type.description, "value": value });
             (event_type.id.to_string(), example)
         })
         .collect();

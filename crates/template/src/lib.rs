@@ -90,8 +90,11 @@ impl Renderer {
         event_type: &EventType,
         wording: &Wording,
     ) -> Result<Compiled, TemplateError> {
-        let error = |(key, detail): (String, String)| {
-            TemplateError { file: event_type.file.clone(), line: event_type.line_of(&key), key, detail }
+        let error = |(key, detail): (String, String)| TemplateError {
+            file: event_type.file.clone(),
+            line: event_type.line_of(&key),
+            key,
+            detail,
         };
         let within = |(key, detail)| error((format!("{place}.{key}"), detail));
         helpers::check_names(event_type).map_err(error)?;

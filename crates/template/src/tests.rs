@@ -189,7 +189,12 @@ word = "a"
 
 #[rstest]
 #[case("{{nope}}", "text", "", "t.toml, line 14: wording.message: line 1, column 1: no datum is called nope")]
-#[case("", "text", "{{nope}}", "t.toml, line 17: wording.variants[0].message: line 1, column 1: no datum is called nope")]
+#[case(
+    "",
+    "text",
+    "{{nope}}",
+    "t.toml, line 17: wording.variants[0].message: line 1, column 1: no datum is called nope"
+)]
 #[case("", "text", "{{#if text}}", "t.toml, line 17: wording.variants[0].message: line 1")]
 #[case(
     r#"{{#if (eq word "b")}}{{nope}}{{/if}}"#,

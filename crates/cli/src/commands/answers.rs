@@ -234,6 +234,7 @@ pub(super) struct Event {
     pub(super) user: Option<User>,
     pub(super) condition: Option<Condition>,
     pub(super) notification: Notification,
+    pub(super) user_notification: Option<Notification>,
     pub(super) wording_error: Option<String>,
     pub(super) plan: Plan,
     #[serde(default)]

@@ -76,6 +76,9 @@ fn one(event: &Event, screen: &Screen) -> String {
         format!("{}\n{}", screen.heading("Data"), data.render(screen, "none")),
         format!("{}\n{}", screen.heading("It says"), said(&event.notification, screen)),
     ];
+    if let Some(to_user) = &event.user_notification {
+        parts.push(format!("{}\n{}", screen.heading("It says to the user"), said(to_user, screen)));
+    }
     parts.extend(event.wording_error.as_deref().map(|error| unused(error, screen)));
     if event.plan.targets.is_empty() {
         parts.push(screen.toned("Nobody is told.", Tone::Waiting));

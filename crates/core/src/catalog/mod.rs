@@ -74,7 +74,9 @@ impl Catalog {
                 let id = &event_type.id;
                 let detail = match other.builtin {
                     true => format!("{id} comes with Fanfare and cannot be replaced: choose another name"),
-                    false => format!("{id} is already the name of an event type, in {}: choose another name", other.file),
+                    false => {
+                        format!("{id} is already the name of an event type, in {}: choose another name", other.file)
+                    }
                 };
                 return Err(CatalogError::at(file, text, "id", detail));
             }

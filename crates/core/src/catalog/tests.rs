@@ -309,7 +309,10 @@ fn more_event_types() {
     assert_eq!(catalog.iter().nth(position - 1).unwrap().id.as_str(), "storage_missing_backup");
 
     let again = catalog.with_type("t.toml", &file("", "")).unwrap_err();
-    assert_eq!(again.to_string(), "t.toml, line 1: id: t is already the name of an event type, in t.toml: choose another name");
+    assert_eq!(
+        again.to_string(),
+        "t.toml, line 1: id: t is already the name of an event type, in t.toml: choose another name"
+    );
 }
 
 #[test]

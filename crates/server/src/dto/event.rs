@@ -191,6 +191,9 @@ pub(crate) struct EventItem {
     wording_error: Option<String>,
     /// What it said.
     notification: Notification,
+    /// What it said to the user it was about, where one was told directly and in other words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_notification: Option<Notification>,
     /// Who was to be told, and who not.
     plan: Plan,
 }
@@ -261,6 +264,7 @@ impl From<EventView> for EventItem {
             condition,
             wording_error,
             notification,
+            user_notification,
             plan,
         } = event;
         Self {
@@ -275,6 +279,7 @@ impl From<EventView> for EventItem {
             condition: condition.map(|core::Condition { key, state }| Condition { key, state: state.into() }),
             wording_error,
             notification: notification.into(),
+            user_notification: user_notification.map(Into::into),
             plan: plan.into(),
         }
     }
