@@ -140,3 +140,41 @@ async fn a_file_that_is_wrong_says_where_and_the_server_does_not_start() {
     let missing = server.run(&["serve"], &[("FANFARE_EVENT_TYPES_DIR", "/no/such/directory")]);
     assert_eq!(missing.code, Some(2), "{missing:?}");
 }
+
+#[tokio::test]
+async fn a_type_may_go_and_come_back() {
+    let (types, none) = (Types::new(&examples()), Types::new(&[]));
+    let dir = |types: &Types| types.path().to_str().unwrap().to_owned();
+    let mut server = Server::start_with(&[("FANFARE_EVENT_TYPES_DIR", &dir(&types))]).await;
+    let ops = Receiver::start().await;
+    let id = server.api().webhook("ops", ops.url("/")).await;
+    let own = "/settings/notifications/events/certificate_expires";
+    let change = json!({ "channels": [id], "wording": { "title": "{{host}}: {{days}} left" } });
+    server.api().patch(own, change).await;
+    let data = json!({ "host": "www.example.org", "days": 3 });
+    let told = tell(server.api(), "certificate_expires", data.clone()).await;
+    ops.wait_for(1, PATIENCE).await;
+
+    // Without its file, the type is unknown; what it told stays, and nothing else is in the way.
+    server.terminate().await;
+    server.set("FANFARE_EVENT_TYPES_DIR", &dir(&none));
+    server.restart().await;
+    let event = json!({ "type": "certificate_expires", "data": data });
+    let refused = server.api().call(http::Method::POST, "/events", Some(&event)).await.problem();
+    assert_eq!((refused.status, refused.pointers), (422, vec!["/type".to_owned()]));
+    assert_eq!(server.api().get(&format!("/events/{}", told.event)).await["notification"]["title"], "www.example.org: 3 left");
+    server.api().patch("/settings/notifications/events/system_error", json!({ "enabled": false })).await;
+
+    // With a file that has lost a datum, the saved words cannot be said any more, and its own are.
+    let changed = examples().remove(0).1.replace("days", "left").replace("{{left}} more {{plural left \"day\" \"left\"}}", "some time");
+    types.put("certificate_expires.toml", &changed);
+    server.terminate().await;
+    server.set("FANFARE_EVENT_TYPES_DIR", &dir(&types));
+    server.restart().await;
+    assert!(server.log().contains("a saved wording cannot be used"), "{}", server.log());
+    let told = tell(server.api(), "certificate_expires", json!({ "host": "www.example.org", "left": 2 })).await;
+    told.check(&[("ops", "override")], &[]);
+    let event = server.api().get(&format!("/events/{}", told.event)).await;
+    assert_eq!(event["notification"]["title"], "The certificate of www.example.org expires");
+    assert!(event["wording_error"].as_str().unwrap().contains("no datum is called days"), "{event}");
+}

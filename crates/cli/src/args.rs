@@ -302,6 +302,12 @@ pub(crate) enum EventTypesCommand {
     },
     /// Send a sample of an event type to everyone who would hear of it, now
     Test(TestArgs),
+    /// Read the files of event types as a server would, and say what is wrong; needs no server
+    Check {
+        /// Files in TOML, or directories of them
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Show, set or reset what its events say instead of the event type's own words
     Wording(WordingArgs),
 }

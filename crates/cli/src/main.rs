@@ -16,7 +16,7 @@ use std::{path::Path, process::ExitCode};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use tokio::runtime::{Builder, Runtime};
 
-use args::{ChannelsCommand, Cli, Command, ServeFlags};
+use args::{ChannelsCommand, Cli, Command, EventTypesCommand, ServeFlags};
 use client::Client;
 use commands::Session;
 use config::Loaded;
@@ -92,6 +92,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         && fanfare::registry().get(&args.channel).is_ok()
     {
         return commands::preview_kind(args, &settings?, &Screen::stdout(), common.json).map(|()| DONE);
+    }
+    if let Command::EventTypes(EventTypesCommand::Check { files }) = &command {
+        return commands::check_event_types(files, &Screen::stdout(), common.json).map(|()| DONE);
     }
     let client = Client::new(&settings?).map_err(|failure| match &command {
         Command::Channels(ChannelsCommand::Preview(args)) => commands::no_kind(args, failure),

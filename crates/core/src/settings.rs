@@ -100,7 +100,8 @@ impl NotificationSettings {
 
 /// What is wrong with `new` settings that are to replace `old` ones. Pointers are into the whole document.
 ///
-/// That the user is to be told without an e-mail channel is refused only where the change makes it so.
+/// That the user is to be told without an e-mail channel is refused only where the change makes it so, and so is what
+/// an event type cannot have.
 pub fn check_settings(
     new: &NotificationSettings,
     old: &NotificationSettings,
@@ -120,12 +121,13 @@ pub fn check_settings(
         known(event.channels.as_deref().unwrap_or_default(), &format!("/events/{id}/channels"));
     }
     for (id, event) in &new.events {
+        // What was decided for a type that has left the catalog, or is another one now, waits for its return, and hinders
+        // nothing else.
+        if old.events.get(id) == Some(event) {
+            continue;
+        }
         let place = format!("/events/{}", crate::escape_pointer(id.as_str()));
         let Some(event_type) = catalog.get(id.as_str()) else {
-            // What was decided for a type that has left the catalog waits for its return, and hinders nothing else.
-            if old.events.get(id) == Some(event) {
-                continue;
-            }
             faults.push(Fault::new(place, format!("there is no event type {id}")));
             continue;
         };

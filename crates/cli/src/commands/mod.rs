@@ -4,6 +4,7 @@
 mod answers;
 mod audit;
 mod channels;
+mod check;
 mod deliveries;
 mod event_types;
 mod events;
@@ -20,6 +21,7 @@ mod tokens;
 mod users;
 mod wording;
 
+pub(crate) use check::event_types as check_event_types;
 pub(crate) use preview::{no_kind, of_kind as preview_kind};
 pub(crate) use run::{Link, run as run_command};
 pub(crate) use session::Session;
@@ -35,7 +37,9 @@ use crate::{
 /// Runs a command.
 pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Serve(_) | Command::Run(_) => Err(Failure::WrongUse("serve and run have ways of their own".into())),
+        Command::Serve(_) | Command::Run(_) | Command::EventTypes(EventTypesCommand::Check { .. }) => {
+            Err(Failure::WrongUse("this command has a way of its own".into()))
+        }
         Command::Send(args) => send::run(args, session).await,
         Command::Explain(args) => explain::run(args, session).await,
         Command::Channels(ChannelsCommand::List) => channels::list(session).await,
