@@ -162,11 +162,18 @@ async fn a_type_may_go_and_come_back() {
     let event = json!({ "type": "certificate_expires", "data": data });
     let refused = server.api().call(http::Method::POST, "/events", Some(&event)).await.problem();
     assert_eq!((refused.status, refused.pointers), (422, vec!["/type".to_owned()]));
-    assert_eq!(server.api().get(&format!("/events/{}", told.event)).await["notification"]["title"], "www.example.org: 3 left");
+    assert_eq!(
+        server.api().get(&format!("/events/{}", told.event)).await["notification"]["title"],
+        "www.example.org: 3 left"
+    );
     server.api().patch("/settings/notifications/events/system_error", json!({ "enabled": false })).await;
 
     // With a file that has lost a datum, the saved words cannot be said any more, and its own are.
-    let changed = examples().remove(0).1.replace("days", "left").replace("{{left}} more {{plural left \"day\" \"left\"}}", "some time");
+    let changed = examples()
+        .remove(0)
+        .1
+        .replace("days", "left")
+        .replace("{{left}} more {{plural left \"day\" \"left\"}}", "some time");
     types.put("certificate_expires.toml", &changed);
     server.terminate().await;
     server.set("FANFARE_EVENT_TYPES_DIR", &dir(&types));

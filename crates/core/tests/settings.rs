@@ -131,7 +131,10 @@ fn an_event_type_that_has_left_the_catalog_hinders_no_other() {
     check(&old, &new, &["/events/user_logout"]);
     // Nor does one that is no longer about a user.
     let told = |enabled| {
-        ("config_backup".into(), EventSettings { notify_user: Also, enabled, channels: Some(ids(&[MAIL])), ..EventSettings::default() })
+        (
+            "config_backup".into(),
+            EventSettings { notify_user: Also, enabled, channels: Some(ids(&[MAIL])), ..EventSettings::default() },
+        )
     };
     old.events = [told(None)].into();
     new.events = [told(None), ("system_error".into(), EventSettings::default())].into();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use fanfare_core::{
-    AddressPolicy, Catalog, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, LaneDefaults, NotificationSettings,
-    Registry,
+    AddressPolicy, Catalog, Channel, ChannelId, ChannelInfo, Channels, Fault, JobId, LaneDefaults,
+    NotificationSettings, Registry,
 };
 use fanfare_store::{ChannelRow, JobRow, Store, StoreError};
 use fanfare_template::Renderer;

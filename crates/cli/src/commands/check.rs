@@ -42,12 +42,14 @@ pub(crate) fn event_types(files: &[PathBuf], screen: &Screen, json: bool) -> Res
 fn checked(texts: &[(PathBuf, String)], now: Timestamp) -> Result<Vec<(String, String)>, String> {
     let files: Vec<_> = texts.iter().map(|(file, text)| (file.display().to_string(), text.as_str())).collect();
     let files = files.iter().map(|(file, text)| (file.as_str(), *text));
-    let catalog = Catalog::builtin().and_then(|catalog| catalog.with_types(files)).map_err(|error| error.to_string())?;
+    let catalog =
+        Catalog::builtin().and_then(|catalog| catalog.with_types(files)).map_err(|error| error.to_string())?;
     let added = catalog.iter().filter(|event_type| !event_type.builtin);
     added
         .map(|event_type| {
             let id = event_type.id.to_string();
-            let shown = Preview::of_kind(&registry(), &catalog, "webhook", &id, now).map_err(|error| error.to_string())?;
+            let shown =
+                Preview::of_kind(&registry(), &catalog, "webhook", &id, now).map_err(|error| error.to_string())?;
             let said: Value = serde_json::from_str(&shown.payload).map_err(|error| error.to_string())?;
             Ok((id, said["title"].as_str().unwrap_or_default().to_owned()))
         })
