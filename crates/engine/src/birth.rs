@@ -23,8 +23,9 @@ pub(crate) struct Birth {
 
 impl Birth {
     pub(crate) fn new(prepared: Prepared, now: Timestamp, expires_at: Timestamp) -> Self {
-        let Prepared { event, plan, notification, user_notification, last_run, next_run, is_own, wording_error, .. } =
-            prepared;
+        let Prepared {
+            event, plan, notification, user_notification, last_run, next_run, is_own, wording_error, ..
+        } = prepared;
         let row = EventRow {
             id: event.id.0,
             event_type: event.event_type.to_string(),
