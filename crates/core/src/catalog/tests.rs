@@ -384,7 +384,7 @@ fn added_types_may_refer_to_each_other() {
 #[case::resolves_without_condition("resolves = ['connection_offline']", "", "t.toml, line 6: resolves: what ends a")]
 #[case::notify_user("notify_user = { email = 'z' }", "", "t.toml, line 6: notify_user.email: no datum is called z")]
 #[case::notify_user_type("notify_user = { name = 'n' }", "", "t.toml, line 6: notify_user.name: n must be of type")]
-#[case::job_user("layer = 'job'\nnotify_user = { name = 'a' }", "", "t.toml, line 7: notify_user: an event of a job")]
+#[case::job("layer = 'job'", "", "t.toml, line 6: layer: the runs of jobs are told by Fanfare's own types")]
 #[case::user_wording(
     "",
     "[user]\ntitle = ''\nmessage = ''\nstatus = 'info'\ncolor = '#000000'",
