@@ -93,9 +93,14 @@ struct EventDocument {
 }
 
 impl Engine {
-    /// Events, newest first, also those that nobody was told of.
-    pub async fn events(&self, page: Page) -> Result<Vec<EventView>, StoreError> {
-        self.inner.store.events(page).await?.into_iter().map(event_view).collect()
+    /// Events, newest first, also those that nobody was told of; of one job's runs where one is named.
+    pub async fn events(&self, job: Option<JobId>, page: Page) -> Result<Vec<EventView>, StoreError> {
+        self.inner.store.events(job.map(|job| job.0), page).await?.into_iter().map(event_view).collect()
+    }
+
+    /// How many deliveries were accepted in each hour since then (hours since 1970), and where they stand now.
+    pub async fn hours(&self, since: Timestamp) -> Result<Vec<(i64, DeliveryState, i64)>, StoreError> {
+        self.inner.store.hours(since.as_millisecond()).await
     }
 
     /// One event and its deliveries.

@@ -24,6 +24,7 @@ use crate::{
     auth::{COOKIE, OperatorToken, Proxies, RateLimits, Requests, Scope, this_machine},
     catalog_doc,
     keys::{KeyPlace, Keys},
+    pages,
     problem::{Kind, Problem, ProblemBody},
     routes,
 };
@@ -88,6 +89,7 @@ pub fn app(engine: Engine, accounts: Accounts, options: ServerOptions) -> Router
     });
     router
         .merge(routes::docs::router())
+        .merge(pages::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)

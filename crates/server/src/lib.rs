@@ -11,6 +11,7 @@ mod keys;
 mod life;
 mod mask;
 mod page;
+mod pages;
 mod problem;
 mod reply;
 mod routes;

@@ -41,13 +41,19 @@ impl Stretch {
     }
 
     /// The list of what the ledger gave.
-    pub(crate) fn list<V, T: From<V>>(self, mut found: Vec<V>, id: impl Fn(&V) -> Uuid) -> List<T> {
+    pub(crate) fn list<V, T: From<V>>(self, found: Vec<V>, id: impl Fn(&V) -> Uuid) -> List<T> {
+        let (found, next_cursor) = self.cut(found, id);
+        List { items: found.into_iter().map(T::from).collect(), next_cursor }
+    }
+
+    /// What the ledger gave, without the one too many, and the cursor for the next stretch.
+    pub(crate) fn cut<V>(self, mut found: Vec<V>, id: impl Fn(&V) -> Uuid) -> (Vec<V>, Option<String>) {
         let limit = usize::from(self.limit);
         let has_more = found.len() > limit;
         found.truncate(limit);
         let last = found.last().filter(|_| has_more);
         let next_cursor = last.map(|last| URL_SAFE_NO_PAD.encode(id(last)));
-        List { items: found.into_iter().map(T::from).collect(), next_cursor }
+        (found, next_cursor)
     }
 }
 

@@ -204,6 +204,16 @@ impl Problem {
         self.0.status
     }
 
+    /// The kind of problem in words.
+    pub(crate) fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    /// What is wrong, and what to do about it.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The document, for a result inside a batch.
     pub(crate) fn into_body(self) -> ProblemBody {
         *self.0

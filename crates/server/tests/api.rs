@@ -140,6 +140,11 @@ async fn settings(api: &Api, channel: &str) {
     // What is shown can be sent back as it is.
     assert_eq!(api.put(path, replaced.clone()).await.expect(200), replaced);
 
+    let emptied = api.patch(path, json!({"global_channels": []})).await.expect(200);
+    assert_eq!((&emptied["global_channels"], &emptied["events"]), (&json!([]), &replaced["events"]));
+    api.send("PATCH", path, Some(b"{}".into()), &[("if-match", &newer)]).await.expect(412);
+    let newer = api.patch(path, json!({"global_channels": [channel]})).await.etag();
+
     let event = format!("{path}/events/user_login");
     let patched = api.patch(&event, json!({"channels": [channel], "reminder_hours": 0.5})).await;
     let latest = patched.etag();
@@ -349,6 +354,9 @@ async fn jobs(api: &Api, channel: &str) {
     let runs = format!("{location}/runs");
     let success = api.post(&runs, json!({"outcome": "success", "duration_ms": 1200})).await.expect(202);
     assert_eq!(success["skipped"][0]["reason"], "condition_not_met");
+    let of_job = api.get(&format!("/api/v1/events?job_id={}", location.rsplit('/').next().unwrap())).await.expect(200);
+    assert_eq!(of_job["items"].as_array().unwrap().len(), 1, "{of_job}");
+    assert_eq!(of_job["items"][0]["type"], "backup_success");
     let by_name = "/api/v1/jobs/nightly%20%2F%20db/runs";
     let run = json!({"outcome": "failure", "source": "main", "size_bytes": 1, "error": "disk full"});
     let key = [("idempotency-key", "run-1")];

@@ -38,9 +38,12 @@ pub struct DeliveryFilter {
 }
 
 impl Store {
-    /// Events, newest first.
-    pub async fn events(&self, page: Page) -> Result<Vec<EventRow>, StoreError> {
+    /// Events, newest first; of one job's runs where one is named.
+    pub async fn events(&self, job_id: Option<Uuid>, page: Page) -> Result<Vec<EventRow>, StoreError> {
         let mut query = event::Entity::find().order_by_desc(event::Column::Id).limit(page.limit);
+        if let Some(job_id) = job_id {
+            query = query.filter(event::Column::JobId.eq(job_id));
+        }
         if let Some(before) = page.before {
             query = query.filter(event::Column::Id.lt(before));
         }
@@ -78,6 +81,23 @@ impl Store {
             query = query.filter(delivery::Column::Test.eq(test));
         }
         Ok(query.all(&self.reader).await?)
+    }
+
+    /// How many deliveries were accepted in each hour since then, and where they stand now. Tests do not count. An hour
+    /// is named by how many of them have passed since 1970.
+    pub async fn hours(&self, since: i64) -> Result<Vec<(i64, DeliveryState, i64)>, StoreError> {
+        // Ids begin with their time, so the primary key finds the stretch.
+        let first = Uuid::from_u128(u128::from(since.max(0).unsigned_abs()) << 80);
+        let query = delivery::Entity::find()
+            .select_only()
+            .column_as(Expr::cust("created_at / 3600000"), "hour")
+            .column(delivery::Column::State)
+            .column_as(Expr::cust("COUNT(*)"), "deliveries")
+            .filter(delivery::Column::Id.gte(first))
+            .filter(delivery::Column::Test.eq(false))
+            .group_by(Expr::cust("created_at / 3600000"))
+            .group_by(delivery::Column::State);
+        Ok(query.into_tuple().all(&self.reader).await?)
     }
 
     /// All deliveries of these events, oldest first.

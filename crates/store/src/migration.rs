@@ -8,7 +8,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Ends), Box::new(Lanes), Box::new(Conditions), Box::new(MissedRuns)]
+        vec![Box::new(First), Box::new(Ends), Box::new(Lanes), Box::new(Conditions), Box::new(MissedRuns), Box::new(RunsOfJobs)]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {
@@ -123,6 +123,26 @@ ALTER TABLE fanfare_jobs ADD COLUMN alarm_at BIGINT;
 ALTER TABLE fanfare_jobs ADD COLUMN missed_since BIGINT;
 ALTER TABLE fanfare_jobs ADD COLUMN started_at BIGINT;
 CREATE INDEX fanfare_jobs_alarm_at ON fanfare_jobs (alarm_at) WHERE alarm_at IS NOT NULL;
+";
+
+/// Finds the runs of one job; other events are not in this index.
+struct RunsOfJobs;
+
+impl MigrationName for RunsOfJobs {
+    fn name(&self) -> &str {
+        "0006_runs_of_jobs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for RunsOfJobs {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), RUNS_OF_JOBS).await
+    }
+}
+
+const RUNS_OF_JOBS: &str = "
+CREATE INDEX fanfare_events_job ON fanfare_events (job_id, id) WHERE job_id IS NOT NULL;
 ";
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call

@@ -111,6 +111,16 @@ impl From<EventSettingsInput> for CoreEvent {
     }
 }
 
+impl From<CoreSettings> for NotificationSettingsInput {
+    fn from(settings: CoreSettings) -> Self {
+        let CoreSettings { global_channels, events } = settings;
+        Self {
+            global_channels: Some(global_channels.iter().map(|id| id.0).collect()),
+            events: Some(events.into_iter().map(|(id, event)| (id.to_string(), event.into())).collect()),
+        }
+    }
+}
+
 impl From<CoreEvent> for EventSettingsInput {
     fn from(event: CoreEvent) -> Self {
         let CoreEvent { enabled, channels, notify_user, reminder_hours, wording } = event;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use crate::{
     app::AppState,
@@ -140,6 +141,8 @@ async fn explain(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct EventQuery {
+    /// Runs of this job only.
+    job_id: Option<Uuid>,
     /// How many, 1 to 200; 50 where absent.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
@@ -160,7 +163,7 @@ async fn list(
     Query(query): Query<EventQuery>,
 ) -> Result<Reply<Shown<List<EventItem>>>, Problem> {
     let stretch = Stretch::new(query.limit, query.cursor.as_deref())?;
-    let events = app.engine.events(stretch.page()).await?;
+    let events = app.engine.events(query.job_id.map(Into::into), stretch.page()).await?;
     Ok(Reply::ok(Shown::to(&caller, stretch.list(events, |event| event.id.0))))
 }
 

@@ -5,6 +5,7 @@ use fanfare::{
     ConfigureError,
     core::{NotificationSettings as CoreSettings, catalog::Layer, escape_pointer, merge_patch},
 };
+use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
 };
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::default().routes(routes!(show, replace)).routes(routes!(update_event))
+    OpenApiRouter::default().routes(routes!(show, replace, update)).routes(routes!(update_event))
 }
 
 /// How often a change is tried again when another one came between.
@@ -66,6 +67,29 @@ async fn replace(
     Ok(whole(&app, &settings))
 }
 
+/// Change the notification settings.
+///
+/// What is absent stays, null resets to the default (RFC 7396); lists are replaced as a whole.
+#[utoipa::path(
+    patch, path = "/api/v1/settings/notifications", tag = "settings", security(("token" = ["admin"])),
+    operation_id = "update_notification_settings", request_body = NotificationSettingsInput,
+    params(("If-Match" = Option<String>, Header, description = "Change only the settings with this `ETag`")),
+    responses(
+        (status = 200, body = NotificationSettings, headers(("ETag" = String, description = "For `If-Match`"))),
+        Denied, BadBody, Stale
+    )
+)]
+async fn update(
+    State(app): State<AppState>,
+    by: Allowed<ToAdminister>,
+    if_match: IfMatch,
+    _: NoQuery,
+    Json(Strict(patch)): Json<Strict>,
+) -> Result<Reply<NotificationSettings>, Problem> {
+    shape::<NotificationSettingsInput>(patch.clone())?;
+    Ok(whole(&app, &merge(&app, &by.actor(), &if_match, &patch).await?))
+}
+
 /// Change the settings of one event type.
 ///
 /// What is absent stays, null resets to the default (RFC 7396). The answer is what now holds for this type; its
@@ -97,25 +121,29 @@ async fn update_event(
     }
     // A null takes its member out before the merged document is read, so the patch is checked by itself.
     shape::<EventSettingsInput>(patch.clone())?;
+    let whole = json!({"events": {event_type.id.as_str(): patch}});
+    let settings = merge(&app, &by.actor(), &if_match, &whole).await;
+    let settings = settings.map_err(|problem| problem.relative_to(&format!("/events/{}", escape_pointer(&name))))?;
+    Ok(Reply::ok(EventSettings::new(&settings, event_type)).tagged(&etag(&app, &settings)))
+}
+
+/// The settings with this change merged in, in force.
+async fn merge(app: &AppState, actor: &Actor, if_match: &IfMatch, patch: &Value) -> Result<CoreSettings, Problem> {
     for _ in 0..TRIES {
         let present = app.engine.settings();
-        if_match.check(&etag(&app, &present))?;
-        let mut new = present.clone();
-        let own = EventSettingsInput::from(new.events.remove(&event_type.id).unwrap_or_default());
-        let mut merged = serde_json::to_value(own).map_err(|error| Problem::internal(&error))?;
-        merge_patch(&mut merged, &patch);
-        new.events.insert(event_type.id.clone(), shape::<EventSettingsInput>(merged)?.into());
-        match app.engine.replace_settings(new, Some(&present)).await {
+        if_match.check(&etag(app, &present))?;
+        let input = NotificationSettingsInput::from(present.clone());
+        let mut merged = serde_json::to_value(input).map_err(|error| Problem::internal(&error))?;
+        merge_patch(&mut merged, patch);
+        let new = shape::<NotificationSettingsInput>(merged)?;
+        match app.engine.replace_settings(new.into(), Some(&present)).await {
             Ok(settings) => {
-                record(&app, &by.actor(), &present, &settings).await;
-                let etag = etag(&app, &settings);
-                return Ok(Reply::ok(EventSettings::new(&settings, event_type)).tagged(&etag));
+                record(app, actor, &present, &settings).await;
+                return Ok(settings);
             }
             // Somebody else changed something else; only who asked for it needs to know.
             Err(ConfigureError::Changed) if !if_match.is_given() => {}
-            Err(error) => {
-                return Err(Problem::from(error).relative_to(&format!("/events/{}", escape_pointer(&name))));
-            }
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Problem::changed())

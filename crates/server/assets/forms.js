@@ -1,0 +1,161 @@
+// Forms that send a document. The name of a field is its JSON pointer, and what the API says of a pointer is shown at
+// its field. data-type says what a field's value is: string (default), integer, number, boolean, lines, pairs, secret.
+
+import { remember } from "./actions.js";
+import { call } from "./api.js";
+import { refresh } from "./parts.js";
+import { toast } from "./toast.js";
+
+export function startForms() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-call]");
+    if (!form) return;
+    event.preventDefault();
+    send(form);
+  });
+  document.addEventListener("click", (event) => {
+    const replace = event.target.closest("button[data-replace]");
+    if (replace) openSecret(replace);
+    const add = event.target.closest("button[data-add-pair]");
+    if (add) addPair(add);
+    const remove = event.target.closest("button[data-remove-pair]");
+    if (remove) remove.closest(".pair").remove();
+  });
+}
+
+async function send(form) {
+  clear(form);
+  const [method, path] = form.dataset.call.split(" ");
+  const button = form.querySelector("button[type=submit]");
+  button?.setAttribute("aria-busy", "true");
+  try {
+    const { document: answer } = await call(method, path, collect(form));
+    form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
+    const next = form.dataset.goto;
+    if (next) {
+      remember(form.dataset.done);
+      return location.assign(next.replace("{id}", answer?.id ?? ""));
+    }
+    if (form.dataset.done) toast(form.dataset.done);
+    if (!form.hasAttribute("data-stay")) await refresh();
+  } catch (error) {
+    show(form, error);
+  } finally {
+    button?.removeAttribute("aria-busy");
+  }
+}
+
+/** The document that a form describes. */
+export function collect(form) {
+  const document_ = form.dataset.base ? JSON.parse(form.dataset.base) : {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || !field.name.startsWith("/")) continue;
+    const value = valueOf(field);
+    if (value !== undefined) put(document_, field.name, value);
+  }
+  for (const pairs of form.querySelectorAll("[data-pairs]")) put(document_, pairs.dataset.pairs, readPairs(pairs));
+  return document_;
+}
+
+function valueOf(field) {
+  const text = field.value;
+  switch (field.dataset.type) {
+    case "boolean":
+      return field.checked;
+    case "integer":
+    case "number":
+      return text.trim() === "" ? null : Number(text);
+    case "lines":
+      return text.split("\n").map((line) => line.trim()).filter(Boolean);
+    case "secret":
+      return secret(text, field.hasAttribute("data-optional"));
+    case "when":
+      return text === "" ? null : new Date(text).toISOString();
+    default:
+      if (field.type === "radio" && !field.checked) return undefined;
+      return text === "" && field.hasAttribute("data-optional") ? null : text;
+  }
+}
+
+// A reference to a variable is written as $NAME.
+function secret(text, optional) {
+  const variable = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(text.trim());
+  if (variable) return { env: variable[1] };
+  return text === "" && optional ? null : text;
+}
+
+function readPairs(box) {
+  const read = {};
+  for (const name of (box.dataset.known ?? "").split("\n").filter(Boolean)) read[name] = null;
+  for (const pair of box.querySelectorAll(".pair")) {
+    const [name, value] = [...pair.querySelectorAll("input")].map((input) => input.value.trim());
+    if (name) read[name] = secret(value, false);
+  }
+  return read;
+}
+
+function put(target, pointer, value) {
+  const names = pointer.slice(1).split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const lastName = names.pop();
+  for (const name of names) target = target[name] ??= {};
+  target[lastName] = value;
+}
+
+function show(form, error) {
+  const rest = [];
+  for (const { pointer, detail } of error.errors ?? []) {
+    const field = fieldAt(form, pointer);
+    if (!field) {
+      rest.push(detail);
+      continue;
+    }
+    const place = document.getElementById(`${field.id}-error`);
+    if (place) place.textContent = sentence(detail);
+    field.setAttribute("aria-invalid", "true");
+  }
+  const first = form.querySelector("[aria-invalid=true]");
+  const general = form.querySelector("[data-general-error]");
+  const text = error.errors?.length ? rest.map(sentence).join(" ") : (error.sentence ?? String(error));
+  if (general) general.textContent = text;
+  else if (text) toast(text, true);
+  first?.focus();
+}
+
+// The field of a pointer, or of what it is inside of.
+function fieldAt(form, pointer) {
+  for (let place = pointer; place; place = place.slice(0, place.lastIndexOf("/"))) {
+    const field = [...form.elements].find((element) => element.name === place && !element.disabled && element.type !== "hidden");
+    const hidden = form.querySelector(`[data-pairs="${CSS.escape(place)}"]`);
+    if (field || hidden) return field ?? hidden;
+    const closed = form.querySelector(`[data-secret="${CSS.escape(place)}"]`);
+    if (closed) {
+      openSecret(closed);
+      return document.getElementById(closed.dataset.replace);
+    }
+  }
+  return null;
+}
+
+function clear(form) {
+  for (const place of form.querySelectorAll(".error")) place.textContent = "";
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+}
+
+function openSecret(button) {
+  const field = document.getElementById(button.dataset.replace);
+  field.hidden = false;
+  field.disabled = false;
+  button.closest(".secret").hidden = true;
+  field.focus();
+}
+
+function addPair(button) {
+  const box = button.closest(".field").querySelector("[data-pairs]");
+  const pair = box.nextElementSibling.content.firstElementChild.cloneNode(true);
+  box.append(pair);
+  pair.querySelector("input").focus();
+}
+
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
+}

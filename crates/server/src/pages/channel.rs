@@ -1,0 +1,178 @@
+//! One channel: its form, its test, how notifications look in it, and its end.
+
+use axum::extract::{RawQuery, State};
+use fanfare::{
+    ChannelView, DeliveryState, Engine,
+    core::{ChannelId, Kind},
+};
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::{
+    Html, Visitor, channel_form,
+    facts::{self, Use, backlog},
+    frame::Page,
+    icons::icon,
+    parts::{self, Tone, note},
+    visitor::PageError,
+};
+use crate::{
+    app::AppState,
+    extract::{Id, Name},
+    problem::Problem,
+};
+
+pub(super) async fn new(State(app): State<AppState>, visitor: Visitor, Name(kind): Name) -> Result<Html, PageError> {
+    let kind = app.engine.registry().get(&kind).map_err(|_| Problem::not_found("kind of channel"))?;
+    let page = Page {
+        title: &format!("Add a channel: {}", kind.name),
+        lead: html! { (kind.description) },
+        above: &[("/channels", "Channels"), ("/channels/new", "Kinds")],
+        action: html! {},
+    };
+    let base = serde_json::json!({"kind": kind.kind, "config": {}}).to_string();
+    let content = html! {
+        form.card.form data-call="POST /api/v1/channels" data-base=(base) data-goto="/channels/{id}" data-done="The channel is there. Test it now." novalidate {
+            div.card-body { (channel_form::fields(kind, None, visitor.may_change)) p.error data-general-error {} }
+            @if visitor.may_change { div.card-foot { button.button.primary type="submit" { "Add the channel" } a.button.plain href="/channels" { "Cancel" } } }
+        }
+    };
+    Ok(page.with(&visitor, content))
+}
+
+pub(super) async fn show(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    Id(id): Id<ChannelId>,
+    RawQuery(query): RawQuery,
+) -> Result<Html, PageError> {
+    let engine = &app.engine;
+    let channel = engine.channel(id).ok_or_else(|| Problem::not_found("channel"))?;
+    let kind = engine.registry().get(&channel.kind).map_err(|error| Problem::internal(&error))?;
+    let uses = facts::uses(engine, id).await?;
+    let held = backlog(engine, id, DeliveryState::Held).await?;
+    let page = Page {
+        title: &channel.name,
+        lead: html! { (kind.name) ". " (kind.description) },
+        above: &[("/channels", "Channels")],
+        action: html! {
+            @if visitor.may_change {
+                button.button.script-only type="button" data-test={ "/api/v1/channels/" (id) "/test" } data-results="results" { (icon("send")) "Test" }
+            }
+        },
+    };
+    let chosen = query.as_deref().and_then(event_type_in).unwrap_or("system_error");
+    let content = html! {
+        ul.results #results aria-live="polite" {}
+        div.split {
+            div.stack { (form(kind, &channel, visitor.may_change)) }
+            div.stack {
+                (state(&channel, &uses, held.as_deref(), visitor.may_change))
+                (preview(engine, id, chosen))
+                @if visitor.may_change { (end(&channel, &uses)) }
+            }
+        }
+    };
+    Ok(page.with(&visitor, content))
+}
+
+fn form(kind: &Kind, channel: &ChannelView, may_change: bool) -> Markup {
+    html! {
+        form.card #channel-form data-part data-call={ "PATCH /api/v1/channels/" (channel.id) } data-done="Saved." novalidate {
+            div.card-head { h2 { "Configuration" } }
+            div.card-body {
+                (channel_form::fields(kind, Some(channel), may_change))
+                div.field { details #lane { summary { "How deliveries leave" } div.card-body { (channel_form::lane(channel.delivery, may_change)) } } }
+                p.error data-general-error {}
+            }
+            @if may_change { div.card-foot { button.button.primary type="submit" { "Save" } } }
+        }
+    }
+}
+
+fn state(channel: &ChannelView, uses: &[Use], held: Option<&str>, may_change: bool) -> Markup {
+    let now = Timestamp::now();
+    let call = format!("PATCH /api/v1/channels/{}", channel.id);
+    html! {
+        section.card #state data-part aria-label="State" {
+            div.card-body {
+                dl.facts {
+                    dt { "Enabled" }
+                    dd { (parts::switch("enabled", "Enabled", channel.enabled, may_change, &call, r#"{"enabled":"$checked"}"#)) }
+                    dt { "Health" }
+                    dd {
+                        (parts::health_badge(&channel.health))
+                        @if let Some(since) = channel.health.since { " since " (parts::when(since, now)) }
+                        @if let Some(error) = &channel.health.last_error { p.quiet.small { "Last failure: " (error) } }
+                    }
+                    dt { "Used in" }
+                    dd {
+                        @if uses.is_empty() { "Nothing yet: choose it among the " a href="/settings/notifications" { "Global Channels" } ", for one event, or for a job." }
+                        @for (i, place) in uses.iter().enumerate() { @if i > 0 { ", " } a href=(place.address) { (place.name) } }
+                    }
+                    dt { "Changed" } dd { (parts::when(channel.updated_at, now)) }
+                }
+                @match (channel.enabled, held) {
+                    (false, Some(held)) => (note(Tone::Warning, html! { p { (held) " held: they leave when you enable the channel." } })),
+                    (false, None) => (note(Tone::Info, html! { p { "What is meant for it is held until you enable it." } })),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn preview(engine: &Engine, id: ChannelId, chosen: &str) -> Markup {
+    let preview = engine.preview(id, chosen);
+    let types = engine.catalog().iter();
+    html! {
+        section.card #preview aria-labelledby="preview-title" {
+            div.card-head {
+                div { h2 #preview-title { "What it sends" } p { "The exact payload for an event's sample." } }
+                form.row method="get" action={ "/channels/" (id) "#preview" } {
+                    select.slim name="event_type" aria-label="Event" { @for event in types { option value=(event.id) selected[event.id.as_str() == chosen] { (event.name) } } }
+                    button.button.slim { "Show" }
+                }
+            }
+            div.card-body {
+                @match preview {
+                    Ok(preview) => {
+                        @if let Some(content_type) = &preview.content_type { p.quiet.small { (content_type) } }
+                        pre.code tabindex="0" { (pretty(&preview.payload)) }
+                    }
+                    Err(error) => { p.error { (error.to_string()) } }
+                }
+            }
+        }
+    }
+}
+
+fn end(channel: &ChannelView, uses: &[Use]) -> Markup {
+    let names = uses.iter().map(|place| place.name.as_str()).collect::<Vec<_>>().join(", ");
+    let detail = match uses {
+        [] => "What still waits for it is not sent any more. The history stays.".to_owned(),
+        _ => format!(
+            "It is used in {names}, and is taken out there. What still waits for it is not sent any more. The history stays."
+        ),
+    };
+    let force = if uses.is_empty() { "" } else { "?force=true" };
+    html! {
+        section.card #end data-part aria-label="Delete" {
+            div.card-body.row.spread {
+                p.quiet.small.grow { (if uses.is_empty() { "It is used nowhere.".to_owned() } else { format!("Used in {names}.") }) }
+                button.button.danger.script-only type="button" data-call={ "DELETE /api/v1/channels/" (channel.id) (force) } data-confirm={ "Delete " (channel.name) "?" } data-confirm-detail=(detail) data-goto="/channels" data-done={ (channel.name) " is deleted." } { "Delete" }
+            }
+        }
+    }
+}
+
+/// The event type that the preview's own form asks for.
+fn event_type_in(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("event_type="))
+}
+
+/// JSON with line breaks; everything else as it is.
+pub(super) fn pretty(payload: &str) -> String {
+    let parsed = serde_json::from_str::<serde_json::Value>(payload).ok().filter(|value| !value.is_string());
+    parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| payload.to_owned())
+}

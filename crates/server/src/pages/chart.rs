@@ -1,0 +1,115 @@
+//! Bars by hour, drawn on the server, with the same figures as a table for those who do not see them.
+
+use fanfare::DeliveryState;
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+/// What became of the deliveries that were accepted in one hour.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hour {
+    /// When the hour began.
+    pub(super) began: Timestamp,
+    pub(super) delivered: i64,
+    pub(super) waiting: i64,
+    pub(super) failed: i64,
+}
+
+/// How many hours are shown.
+const HOURS: i64 = 24;
+/// Milliseconds of an hour.
+const HOUR: i64 = 3_600_000;
+
+/// The last 24 hours, oldest first, from what the ledger counted.
+pub(super) fn hours(counted: Vec<(i64, DeliveryState, i64)>, now: Timestamp) -> Vec<Hour> {
+    let last = now.as_millisecond().div_euclid(HOUR);
+    let began = |hour: i64| Timestamp::from_millisecond(hour * HOUR).unwrap_or(now);
+    let empty = |hour| Hour { began: began(hour), delivered: 0, waiting: 0, failed: 0 };
+    let mut hours: Vec<_> = (last - HOURS + 1..=last).map(empty).collect();
+    for (hour, state, count) in counted {
+        let Some(place) = usize::try_from(hour - (last - HOURS + 1)).ok().and_then(|i| hours.get_mut(i)) else {
+            continue;
+        };
+        match state {
+            DeliveryState::Delivered => place.delivered += count,
+            DeliveryState::Pending | DeliveryState::Held => place.waiting += count,
+            DeliveryState::Dead => place.failed += count,
+            DeliveryState::Suppressed => {}
+        }
+    }
+    hours
+}
+
+/// What the colours mean.
+pub(super) fn key() -> Markup {
+    html! {
+        div.key aria-hidden="true" { span { i.success {} "Delivered" } span { i.waiting {} "Waiting" } span { i.failure {} "Failed" } }
+    }
+}
+
+const WIDTH: i64 = 960;
+const HEIGHT: i64 = 150;
+
+/// The bars.
+pub(super) fn bars(hours: &[Hour]) -> Markup {
+    let most = hours.iter().map(|hour| hour.delivered + hour.waiting + hour.failed).max().unwrap_or(0).max(1);
+    let step = WIDTH / HOURS;
+    html! {
+        svg.chart viewBox={ "0 -22 " (WIDTH) " " (HEIGHT + 46) } role="img" aria-label="Deliveries by hour; the table below has the figures" {
+            @for (i, hour) in (0..).zip(hours) {
+                @let parts = [("success", hour.delivered), ("waiting", hour.waiting), ("failure", hour.failed)];
+                g {
+                    title { (hour.began.strftime("%H:00 UTC").to_string()) ": " (hour.delivered) " delivered, " (hour.waiting) " waiting, " (hour.failed) " failed" }
+                    rect.none x=(i * step + 4) y=(HEIGHT - 2) width=(step - 8) height="2" {}
+                    @for (name, from, height) in stacked(&parts, most) {
+                        rect.(name) x=(i * step + 4) y=(HEIGHT - from - height) width=(step - 8) height=(height) {}
+                    }
+                }
+                @if i % 4 == 0 { text x=(i * step + 4) y=(HEIGHT + 18) { (hour.began.strftime("%H:00").to_string()) } }
+            }
+            text x=(WIDTH - 4) y="-10" text-anchor="end" { "most in an hour: " (if most == 1 && hours.iter().all(|h| h.delivered + h.waiting + h.failed == 0) { 0 } else { most }) " · UTC" }
+        }
+        details.small { summary.quiet { "The figures" } div.table-wrap { table {
+            thead { tr { th { "Hour (UTC)" } th.num { "Delivered" } th.num { "Waiting" } th.num { "Failed" } } }
+            tbody { @for hour in hours { tr { td { (hour.began.strftime("%Y-%m-%d %H:00").to_string()) } td.num { (hour.delivered) } td.num { (hour.waiting) } td.num { (hour.failed) } } } }
+        } } }
+    }
+}
+
+/// Where each part of a bar begins and how high it is; what is there at all can be seen.
+fn stacked<'a>(parts: &[(&'a str, i64)], most: i64) -> Vec<(&'a str, i64, i64)> {
+    let mut from = 0;
+    let mut stack = Vec::new();
+    for (name, count) in parts.iter().filter(|(_, count)| *count > 0) {
+        let height = (count * (HEIGHT - 8) / most).max(3);
+        stack.push((*name, from, height));
+        from += height;
+    }
+    stack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_without_deliveries_are_there_too() {
+        let now: Timestamp = "2026-03-29T12:30:00Z".parse().unwrap();
+        let this = now.as_millisecond() / HOUR;
+        let counted = vec![
+            (this, DeliveryState::Delivered, 5),
+            (this, DeliveryState::Dead, 2),
+            (this - 23, DeliveryState::Held, 1),
+            (this - 24, DeliveryState::Delivered, 9),
+        ];
+        let hours = hours(counted, now);
+        assert_eq!(hours.len(), 24);
+        assert_eq!((hours[23].delivered, hours[23].failed, hours[0].waiting), (5, 2, 1));
+        assert_eq!(hours.iter().map(|hour| hour.delivered).sum::<i64>(), 5);
+        assert_eq!(hours[23].began, "2026-03-29T12:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn one_among_many_can_be_seen() {
+        assert_eq!(stacked(&[("a", 1_000), ("b", 0), ("c", 1)], 1_001), [("a", 0, 141), ("c", 141, 3)]);
+    }
+}

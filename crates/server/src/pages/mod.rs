@@ -1,0 +1,71 @@
+//! The web page: rendered on the server from the same functions that the API calls. Reading works without a script;
+//! every change is a call of the public API, which a small script of ours makes.
+
+mod assets;
+mod channel;
+mod channel_form;
+mod channels;
+mod chart;
+mod delivery;
+mod explain;
+mod facts;
+mod frame;
+mod history;
+mod icons;
+mod job;
+mod jobs;
+mod notifications;
+mod overview;
+mod parts;
+mod picker;
+mod schema;
+mod visitor;
+mod words;
+
+use axum::{Router, middleware, response::Response, routing::get};
+use http::{HeaderValue, header};
+use tower_http::compression::CompressionLayer;
+
+use crate::app::AppState;
+use frame::Html;
+use visitor::Visitor;
+
+/// Nothing from elsewhere, and nothing that stands in the page itself: no script, no style.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The pages, which are no part of the API's document.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/channels", get(channels::list))
+        .route("/channels/new", get(channels::kinds))
+        .route("/channels/new/{kind}", get(channel::new))
+        .route("/channels/{id}", get(channel::show))
+        .route("/settings/notifications", get(notifications::show))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/new", get(jobs::new))
+        .route("/jobs/{id}", get(job::runs))
+        .route("/jobs/{id}/notifications", get(job::notifications))
+        .route("/jobs/{id}/settings", get(job::settings))
+        .route("/history", get(history::list))
+        .route("/history/{id}", get(delivery::show))
+        .route("/explain", get(explain::show))
+        .layer(middleware::map_response(guard))
+        .merge(assets::router())
+        .layer(CompressionLayer::new())
+}
+
+/// What every page says about itself to the browser.
+async fn guard(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,77 @@
+//! Who looks at a page, and what becomes of those who may not.
+
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{StatusCode, request::Parts};
+
+use super::frame;
+use crate::{
+    app::AppState,
+    auth::{Allowed, Scope, ToRead},
+    problem::Problem,
+};
+
+/// Somebody who may look.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    /// What the account or token is called.
+    pub(super) name: String,
+    /// Whether they may change things too.
+    pub(super) may_change: bool,
+    /// The path of the page that they look at.
+    pub(super) path: String,
+    /// What addresses of this server begin with, as the browser sees it.
+    pub(super) origin: String,
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        match Allowed::<ToRead>::from_request_parts(parts, state).await {
+            Ok(Allowed { caller, .. }) => Ok(Self {
+                name: caller.token.to_string(),
+                may_change: caller.scope == Scope::Admin,
+                path: parts.uri.path().to_owned(),
+                origin: origin(parts),
+            }),
+            Err(problem) => Err(turn_away(problem, parts)),
+        }
+    }
+}
+
+/// A proxy in front of us says what the browser called it.
+fn origin(parts: &Parts) -> String {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    let host = text("x-forwarded-host").or_else(|| text("host")).unwrap_or("127.0.0.1:8600");
+    format!("{scheme}://{host}")
+}
+
+fn turn_away(problem: Problem, parts: &Parts) -> Response {
+    if problem.status() != StatusCode::UNAUTHORIZED.as_u16() {
+        return PageError(problem).into_response();
+    }
+    let wanted = parts.uri.path_and_query().map_or("/", |wanted| wanted.as_str());
+    let next = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect::<String>();
+    Redirect::to(&format!("/sign-in?next={next}")).into_response()
+}
+
+/// A refusal as a page.
+#[derive(Debug)]
+pub(super) struct PageError(pub(super) Problem);
+
+impl<E: Into<Problem>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, frame::refusal(self.0.title(), self.0.detail())).into_response()
+    }
+}
