@@ -365,7 +365,7 @@ async fn what_is_not_there_and_what_cannot_be_done_there() {
     let api = Api::start().await;
     let bearer = format!("Bearer {TOKEN}");
     let headers = [("authorization", bearer.as_str())];
-    for path in ["/", "/api", "/api/v1", "/api/v1/nothing", "/api/v1/events/", "/api/v1/nobody", "/ping/x"] {
+    for path in ["/nothing", "/api", "/api/v1", "/api/v1/nothing", "/api/v1/events/", "/api/v1/nobody", "/ping/x"] {
         let answer = api.raw("GET", path, None, &headers).await;
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         answer.expect(404);

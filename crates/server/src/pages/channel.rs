@@ -14,13 +14,9 @@ use super::{
     frame::Page,
     icons::icon,
     parts::{self, Tone, note},
-    visitor::PageError,
+    visitor::{PageError, PageId},
 };
-use crate::{
-    app::AppState,
-    extract::{Id, Name},
-    problem::Problem,
-};
+use crate::{app::AppState, extract::Name, problem::Problem};
 
 pub(super) async fn new(State(app): State<AppState>, visitor: Visitor, Name(kind): Name) -> Result<Html, PageError> {
     let kind = app.engine.registry().get(&kind).map_err(|_| Problem::not_found("kind of channel"))?;
@@ -43,7 +39,7 @@ pub(super) async fn new(State(app): State<AppState>, visitor: Visitor, Name(kind
 pub(super) async fn show(
     State(app): State<AppState>,
     visitor: Visitor,
-    Id(id): Id<ChannelId>,
+    PageId(id): PageId<ChannelId>,
     RawQuery(query): RawQuery,
 ) -> Result<Html, PageError> {
     let engine = &app.engine;

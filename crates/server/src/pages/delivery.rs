@@ -14,15 +14,15 @@ use super::{
     frame::Page,
     icons::{self, icon},
     parts::{self, Tone, note, said, state_badge, when},
-    visitor::PageError,
+    visitor::{PageError, PageId},
     words,
 };
-use crate::{app::AppState, extract::Id, problem::Problem};
+use crate::{app::AppState, problem::Problem};
 
 pub(super) async fn show(
     State(app): State<AppState>,
     visitor: Visitor,
-    Id(id): Id<DeliveryId>,
+    PageId(id): PageId<DeliveryId>,
 ) -> Result<Html, PageError> {
     let detail = app.engine.delivery(id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
     let event = app.engine.event(detail.view.event_id).await?;

@@ -15,10 +15,10 @@ use super::{
     icons::{self, icon},
     jobs,
     parts::{Tone, note, when},
-    visitor::PageError,
+    visitor::{PageError, PageId},
     words,
 };
-use crate::{app::AppState, extract::Id, problem::Problem};
+use crate::{app::AppState, problem::Problem};
 
 /// The pages of a job: what its address ends in, and its name.
 const TABS: [(&str, &str); 3] = [("", "Runs"), ("/notifications", "Notifications"), ("/settings", "Settings")];
@@ -50,7 +50,11 @@ fn page(job: &JobView, visitor: &Visitor, tab: &str, content: Markup) -> Html {
     )
 }
 
-pub(super) async fn runs(State(app): State<AppState>, visitor: Visitor, Id(id): Id<JobId>) -> Result<Html, PageError> {
+pub(super) async fn runs(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    PageId(id): PageId<JobId>,
+) -> Result<Html, PageError> {
     let job = load(&app, id).await?;
     let events = app.engine.events(Some(id), Stretch { before: None, limit: 50 }).await?;
     let now = Timestamp::now();
@@ -126,7 +130,7 @@ fn line(id: &str, title: &str, text: &str) -> Markup {
 pub(super) async fn notifications(
     State(app): State<AppState>,
     visitor: Visitor,
-    Id(id): Id<JobId>,
+    PageId(id): PageId<JobId>,
 ) -> Result<Html, PageError> {
     let job = load(&app, id).await?;
     let channels = app.engine.channels();
@@ -232,7 +236,7 @@ impl Assigned<'_> {
 pub(super) async fn settings(
     State(app): State<AppState>,
     visitor: Visitor,
-    Id(id): Id<JobId>,
+    PageId(id): PageId<JobId>,
 ) -> Result<Html, PageError> {
     let job = load(&app, id).await?;
     let content = html! {

@@ -1,5 +1,7 @@
 //! Who looks at a page, and what becomes of those who may not.
 
+use std::str::FromStr;
+
 use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Redirect, Response},
@@ -10,6 +12,7 @@ use super::frame;
 use crate::{
     app::AppState,
     auth::{Allowed, Scope, ToRead},
+    extract::Id,
     problem::Problem,
 };
 
@@ -57,6 +60,19 @@ fn turn_away(problem: Problem, parts: &Parts) -> Response {
     let wanted = parts.uri.path_and_query().map_or("/", |wanted| wanted.as_str());
     let next = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect::<String>();
     Redirect::to(&format!("/sign-in?next={next}")).into_response()
+}
+
+/// The id of what the page is about. Something that is no id names nothing.
+#[derive(Debug)]
+pub(super) struct PageId<T>(pub(super) T);
+
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PageId<T> {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        let Id(id) = Id::from_request_parts(parts, state).await?;
+        Ok(Self(id))
+    }
 }
 
 /// A refusal as a page.

@@ -169,8 +169,19 @@ impl Api {
         answer.expect(200)["items"][0]["id"].as_str().map(ToOwned::to_owned)
     }
 
-    /// Asks with these headers alone.
-    pub async fn raw(&self, method: &str, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
+    /// Asks without a body, for an answer that need not be text.
+    pub async fn bytes(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let (parts, bytes) = self.ask(method, path, None, headers).await;
+        (parts.status, parts.headers, bytes)
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> (http::response::Parts, Vec<u8>) {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -179,7 +190,13 @@ impl Api {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "(binary)".into());
+        (parts, bytes.to_vec())
+    }
+
+    /// Asks with these headers alone.
+    pub async fn raw(&self, method: &str, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
+        let (parts, bytes) = self.ask(method, path, body, headers).await;
+        let text = String::from_utf8(bytes).unwrap_or_else(|_| "(binary)".into());
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
