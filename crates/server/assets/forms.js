@@ -1,5 +1,6 @@
 // Forms that send a document. The name of a field is its JSON pointer, and what the API says of a pointer is shown at
-// its field. data-type says what a field's value is: string (default), integer, number, boolean, lines, pairs, secret.
+// its field. data-type says what a field's value is: string (default), integer, number, boolean, lines, many, when,
+// secret. data-reveal names where something is shown that is shown only once.
 
 import { remember } from "./actions.js";
 import { call } from "./api.js";
@@ -7,6 +8,7 @@ import { refresh } from "./parts.js";
 import { toast } from "./toast.js";
 
 export function startForms() {
+  takeKeyFromAddress();
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-call]");
     if (!form) return;
@@ -30,14 +32,15 @@ async function send(form) {
   button?.setAttribute("aria-busy", "true");
   try {
     const { document: answer } = await call(method, path, collect(form));
-    form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
+    if (form.dataset.reveal) reveal(form.dataset.reveal, answer.token);
     const next = form.dataset.goto;
     if (next) {
       remember(form.dataset.done);
       return location.assign(next.replace("{id}", answer?.id ?? ""));
     }
     if (form.dataset.done) toast(form.dataset.done);
-    if (!form.hasAttribute("data-stay")) await refresh();
+    if (!form.hasAttribute("data-part")) form.reset();
+    await refresh();
   } catch (error) {
     show(form, error);
   } finally {
@@ -70,11 +73,31 @@ function valueOf(field) {
     case "secret":
       return secret(text, field.hasAttribute("data-optional"));
     case "when":
-      return text === "" ? null : new Date(text).toISOString();
+      return text === "" ? undefined : new Date(text).toISOString();
+    case "many": {
+      const values = [...field.selectedOptions].map((option) => option.value);
+      return values.length ? values : undefined;
+    }
     default:
       if (field.type === "radio" && !field.checked) return undefined;
       return text === "" && field.hasAttribute("data-optional") ? null : text;
   }
+}
+
+function reveal(id, text) {
+  const box = document.getElementById(id);
+  box.querySelector("pre").textContent = text;
+  box.hidden = false;
+  box.scrollIntoView({ block: "center" });
+}
+
+// The key of the set-up link stands behind a #, which browsers keep to themselves.
+function takeKeyFromAddress() {
+  const field = document.querySelector("input[data-from-address]");
+  if (!field || location.hash.length < 2) return;
+  field.value = decodeURIComponent(location.hash.slice(1));
+  field.closest(".field").hidden = true;
+  history.replaceState(null, "", location.pathname);
 }
 
 // A reference to a variable is written as $NAME.
@@ -114,6 +137,8 @@ function show(form, error) {
     field.setAttribute("aria-invalid", "true");
   }
   const first = form.querySelector("[aria-invalid=true]");
+  const shut = first?.closest(".field[hidden], details:not([open])");
+  if (shut) [shut.hidden, shut.open] = [false, true];
   const general = form.querySelector("[data-general-error]");
   const text = error.errors?.length ? rest.map(sentence).join(" ") : (error.sentence ?? String(error));
   if (general) general.textContent = text;
