@@ -78,7 +78,7 @@ fn form(kind: &Kind, channel: &ChannelView, may_change: bool) -> Markup {
             div.card-head { h2 { "Configuration" } }
             div.card-body {
                 (channel_form::fields(kind, Some(channel), may_change))
-                div.field { details #lane { summary { "How deliveries leave" } div.card-body { (channel_form::lane(channel.delivery, may_change)) } } }
+                div.field { details #lane { summary { "How deliveries leave" } div.card-body { (channel_form::lane(kind, channel.delivery, may_change)) } } }
                 p.error data-general-error {}
             }
             @if may_change { div.card-foot { button.button.primary type="submit" { "Save" } } }

@@ -111,22 +111,27 @@ fn pair(key: &str, value: &str) -> Markup {
 }
 
 /// How deliveries leave, for those who need to change it.
-pub(super) fn lane(lane: LaneSettings, may_change: bool) -> Markup {
-    let number = |id: &str, label: &str, help: &str, value: Option<String>, max: &str| {
-        html! {
-            div.field {
-                label for=(id) { (label) " " span.optional { "optional" } }
-                input id=(id) name={ "/delivery/" (id) } type="number" data-type="integer" min="1" max=(max) value=[value] placeholder="The kind's default" aria-describedby={ (id) "-help " (id) "-error" };
-                p.help id={ (id) "-help" } { (help) }
-                p.error id={ (id) "-error" } {}
-            }
-        }
-    };
+pub(super) fn lane(kind: &Kind, lane: LaneSettings, may_change: bool) -> Markup {
+    let usual = &kind.lane;
     html! {
         fieldset disabled[!may_change] {
             div.fields-2 {
-                (number("concurrency", "At once", "How many deliveries may be under way at the same time.", lane.concurrency.map(|n| n.to_string()), "256"))
+                (number("concurrency", "At once", "How many deliveries may be under way at the same time.", "integer", lane.concurrency.map(f64::from), usual.concurrency.to_string()))
+                (number("rate", "A second", "How many leave in a second on average.", "number", lane.rate, usual.rate.map_or_else(|| "as fast as they come".into(), |rate| rate.to_string())))
+                (number("burst", "Burst", "How many may leave at once before that counts.", "integer", lane.burst.map(f64::from), usual.burst.to_string()))
             }
+        }
+    }
+}
+
+fn number(id: &str, label: &str, help: &str, of: &str, value: Option<f64>, usual: String) -> Markup {
+    let step = if of == "integer" { "1" } else { "any" };
+    html! {
+        div.field {
+            label for=(id) { (label) }
+            input id=(id) name={ "/delivery/" (id) } type="number" data-type=(of) min="0" step=(step) value=[value] placeholder=(usual) aria-describedby={ (id) "-help " (id) "-error" };
+            p.help id={ (id) "-help" } { (help) " Usual for this kind: " (usual) "." }
+            p.error id={ (id) "-error" } {}
         }
     }
 }
