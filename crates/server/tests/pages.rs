@@ -44,6 +44,9 @@ async fn furnished() -> (Api, Vec<String>) {
         format!("/history?job_id={job}&state=held&test=false"),
         format!("/history/{delivery}"),
         "/explain".into(),
+        "/accounts".into(),
+        "/tokens".into(),
+        "/account".into(),
         "/explain?type=user_login&email=ada%40example.com".into(),
         format!("/explain?job={job}&outcome=partial"),
     ];
@@ -118,4 +121,33 @@ async fn assets_are_kept_for_ever_under_an_address_of_their_own() {
         assert!(!bytes.is_empty());
     }
     assert_eq!(page(&api, "/assets/0000000000000000/nothing.js").await.status, 404);
+}
+
+#[tokio::test]
+async fn signing_in_works_without_a_script() {
+    let (api, _) = furnished().await;
+    let password = "correct horse battery";
+    let account = json!({"name": "Ada", "email": "ada@mail.example", "role": "viewer", "password": password});
+    api.post("/api/v1/users", account).await.expect(201);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let send = async |body: &str| api.raw("POST", "/sign-in", Some(body.as_bytes().to_vec()), &form).await;
+
+    let wrong = send("email=ada%40mail.example&password=wrong&next=%2Fhistory").await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.text.contains("role=\"alert\"") && wrong.text.contains("value=\"/history\""), "{}", wrong.text);
+    assert!(!wrong.headers.contains_key("set-cookie"));
+
+    let right = send("email=ada%40mail.example&password=correct+horse+battery&next=%2Fhistory%3Fstate%3Ddead").await;
+    assert_eq!((right.status.as_u16(), &right.headers["location"]), (303, &"/history?state=dead".parse().unwrap()));
+    let cookie = right.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let seen = api.raw("GET", "/history", None, &[("cookie", &cookie)]).await;
+    assert_eq!(seen.status, 200);
+    assert!(seen.text.contains("Ada") && seen.text.contains("Viewer"));
+    assert_eq!(api.raw("GET", "/accounts", None, &[("cookie", &cookie)]).await.status, 403);
+
+    let elsewhere = send("email=ada%40mail.example&password=correct+horse+battery&next=%2F%2Fevil.example").await;
+    assert_eq!(elsewhere.headers["location"], "/");
+    let foreign = [form[0], ("sec-fetch-site", "cross-site")];
+    let body = b"email=ada%40mail.example&password=correct+horse+battery".to_vec();
+    assert_eq!(api.raw("POST", "/sign-in", Some(body), &foreign).await.status, 403);
 }

@@ -40,7 +40,7 @@ impl Page<'_> {
             a.skip href="#main" { "Skip to the content" }
             (phone_head(visitor))
             div.frame {
-                div.rail { (brand()) (menu(visitor, MAIN, "Main")) div.rail-foot { (menu(visitor, MORE, "Settings")) (who(visitor)) } }
+                div.rail { (brand()) (menu(visitor, MAIN, "Main")) div.rail-foot { @if visitor.may_change { (menu(visitor, MORE, "Settings")) } (who(visitor)) } }
                 main #main tabindex="-1" {
                     @if !self.above.is_empty() {
                         nav.crumb aria-label="Where you are" {
@@ -120,7 +120,8 @@ const MAIN: &[Item] = &[
     ("/explain", "Who hears?", "ask"),
 ];
 
-const MORE: &[Item] = &[];
+/// For administrators.
+const MORE: &[Item] = &[("/accounts", "Accounts", "accounts"), ("/tokens", "API tokens", "key")];
 
 fn menu(visitor: &Visitor, items: &[Item], label: &str) -> Markup {
     html! { nav.nav aria-label=(label) { @for item in items { (link(visitor, item)) } } }
@@ -140,7 +141,11 @@ fn brand() -> Markup {
 fn who(visitor: &Visitor) -> Markup {
     html! {
         div.who {
-            div { strong title=(visitor.name) { (visitor.name) } span.quiet { (if visitor.may_change { "Admin" } else { "Viewer" }) } }
+            div {
+                @if visitor.account.is_some() { a href="/account" { strong title=(visitor.name) { (visitor.name) } } } @else { strong { (visitor.name) } }
+                span.quiet { (if visitor.may_change { "Admin" } else { "Viewer" }) }
+            }
+            @if visitor.account.is_some() { button.button.slim.script-only type="button" data-call="DELETE /api/v1/session" data-goto="/sign-in" { "Sign out" } }
             (themes())
         }
     }
@@ -162,7 +167,7 @@ fn phone_head(visitor: &Visitor) -> Markup {
             (brand())
             details {
                 summary.button.slim { (icon("menu")) "Menu" }
-                div.phone-menu { (menu(visitor, MAIN, "Main, on the phone")) (menu(visitor, MORE, "Settings, on the phone")) (who(visitor)) }
+                div.phone-menu { (menu(visitor, MAIN, "Main, on the phone")) @if visitor.may_change { (menu(visitor, MORE, "Settings, on the phone")) } (who(visitor)) }
             }
         }
     }

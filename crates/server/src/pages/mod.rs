@@ -1,6 +1,7 @@
 //! The web page: rendered on the server from the same functions that the API calls. Reading works without a script;
 //! every change is a call of the public API, which a small script of ours makes.
 
+mod accounts;
 mod assets;
 mod channel;
 mod channel_form;
@@ -19,6 +20,8 @@ mod overview;
 mod parts;
 mod picker;
 mod schema;
+mod sign_in;
+mod tokens;
 mod visitor;
 mod words;
 
@@ -51,6 +54,11 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/history", get(history::list))
         .route("/history/{id}", get(delivery::show))
         .route("/explain", get(explain::show))
+        .route("/accounts", get(accounts::list))
+        .route("/account", get(accounts::own))
+        .route("/tokens", get(tokens::list))
+        .route("/setup", get(sign_in::set_up))
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .layer(middleware::map_response(guard))
         .merge(assets::router())
         .layer(CompressionLayer::new())

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{StatusCode, request::Parts};
+use uuid::Uuid;
 
 use super::frame;
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 pub(super) struct Visitor {
     /// What the account or token is called.
     pub(super) name: String,
+    /// The account, where it is one and not a token.
+    pub(super) account: Option<Uuid>,
     /// Whether they may change things too.
     pub(super) may_change: bool,
     /// The path of the page that they look at.
@@ -34,13 +37,33 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         match Allowed::<ToRead>::from_request_parts(parts, state).await {
-            Ok(Allowed { caller, .. }) => Ok(Self {
-                name: caller.token.to_string(),
-                may_change: caller.scope == Scope::Admin,
-                path: parts.uri.path().to_owned(),
-                origin: origin(parts),
-            }),
+            Ok(Allowed { caller, .. }) => {
+                let account = caller.session.as_ref().map(|session| &session.account);
+                Ok(Self {
+                    name: account.map_or_else(|| caller.actor.to_string(), |account| account.name.clone()),
+                    account: account.map(|account| account.id),
+                    may_change: caller.scope == Scope::Admin,
+                    path: parts.uri.path().to_owned(),
+                    origin: origin(parts),
+                })
+            }
             Err(problem) => Err(turn_away(problem, parts)),
+        }
+    }
+}
+
+/// Somebody who may do everything.
+#[derive(Debug)]
+pub(super) struct Administrator(pub(super) Visitor);
+
+impl FromRequestParts<AppState> for Administrator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        match visitor.may_change {
+            true => Ok(Self(visitor)),
+            false => Err(PageError(Problem::forbidden(Scope::Admin.as_str())).into_response()),
         }
     }
 }
