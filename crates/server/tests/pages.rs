@@ -46,6 +46,7 @@ async fn furnished() -> (Api, Vec<String>) {
         "/explain".into(),
         "/accounts".into(),
         "/tokens".into(),
+        "/settings/outbound".into(),
         "/account".into(),
         "/explain?type=user_login&email=ada%40example.com".into(),
         format!("/explain?job={job}&outcome=partial"),

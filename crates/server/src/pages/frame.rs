@@ -121,7 +121,11 @@ const MAIN: &[Item] = &[
 ];
 
 /// For administrators.
-const MORE: &[Item] = &[("/accounts", "Accounts", "accounts"), ("/tokens", "API tokens", "key")];
+const MORE: &[Item] = &[
+    ("/settings/outbound", "Networks", "network"),
+    ("/accounts", "Accounts", "accounts"),
+    ("/tokens", "API tokens", "key"),
+];
 
 fn menu(visitor: &Visitor, items: &[Item], label: &str) -> Markup {
     html! { nav.nav aria-label=(label) { @for item in items { (link(visitor, item)) } } }

@@ -16,6 +16,7 @@ mod icons;
 mod job;
 mod jobs;
 mod notifications;
+mod outbound;
 mod overview;
 mod parts;
 mod picker;
@@ -57,6 +58,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/accounts", get(accounts::list))
         .route("/account", get(accounts::own))
         .route("/tokens", get(tokens::list))
+        .route("/settings/outbound", get(outbound::show))
         .route("/setup", get(sign_in::set_up))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .layer(middleware::map_response(guard))
