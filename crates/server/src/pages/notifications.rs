@@ -41,6 +41,20 @@ pub(super) async fn show(State(app): State<AppState>, visitor: Visitor) -> Html 
     )
 }
 
+/// Usual times between reminders, in hours.
+const REMINDERS: [f64; 6] = [1.0, 6.0, 12.0, 24.0, 72.0, 168.0];
+
+/// A time between reminders in words.
+fn every(hours: f64) -> String {
+    match hours {
+        1.0 => "every hour".into(),
+        24.0 => "every day".into(),
+        168.0 => "every week".into(),
+        _ if hours > 24.0 && hours % 24.0 == 0.0 => format!("every {} days", hours / 24.0),
+        _ => format!("every {hours} hours"),
+    }
+}
+
 struct View<'a> {
     engine: &'a Engine,
     settings: &'a NotificationSettings,
@@ -109,7 +123,12 @@ impl View<'_> {
                         }
                     }
                 }
-                @if event_type.notify_user.is_some() { div.event-more { (self.notify_user(event_type, own.notify_user, &call)) } }
+                @if event_type.notify_user.is_some() || event_type.reminder_hours.is_some() {
+                    div.event-more {
+                        @if event_type.notify_user.is_some() { (self.notify_user(event_type, own.notify_user, &call)) }
+                        @if let Some(usual) = event_type.reminder_hours { (self.reminder(event_type, usual, own.reminder_hours, &call)) }
+                    }
+                }
                 ul.results id={ "results-" (id) } data-keep aria-live="polite" {}
             }
         }
@@ -178,6 +197,23 @@ impl View<'_> {
             } @else {
                 p.quiet.small { "To notify the user directly, choose an e-mail channel for this event." }
                 @if mode != NotifyUser::None { (parts::badge(Tone::Warning, "Set, and waits for an e-mail channel")) }
+            }
+        }
+    }
+
+    fn reminder(&self, event_type: &EventType, usual: f64, hours: Option<f64>, call: &str) -> Markup {
+        let others: Vec<_> = hours.into_iter().chain(REMINDERS).filter(|hours| *hours > 0.0).collect();
+        html! {
+            label {
+                (icon("clock"))
+                span { "Remind while it lasts" }
+                select.slim id={ "reminder-" (event_type.id) } disabled[!self.may_change] autocomplete="off" data-call=(call) data-body=r#"{"reminder_hours":"$number"}"# {
+                    option value="" selected[hours.is_none()] { "Default: " (every(usual)) }
+                    option value="0" selected[hours == Some(0.0)] { "Never: once is enough" }
+                    @for (i, other) in others.iter().enumerate() {
+                        @if !others[..i].contains(other) { option value=(other) selected[hours == Some(*other)] { (every(*other)) } }
+                    }
+                }
             }
         }
     }
