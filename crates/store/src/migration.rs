@@ -8,7 +8,14 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Ends), Box::new(Lanes), Box::new(Conditions), Box::new(MissedRuns), Box::new(RunsOfJobs)]
+        vec![
+            Box::new(First),
+            Box::new(Ends),
+            Box::new(Lanes),
+            Box::new(Conditions),
+            Box::new(MissedRuns),
+            Box::new(RunsOfJobs),
+        ]
     }
 
     fn migration_table_name() -> sea_orm::DynIden {

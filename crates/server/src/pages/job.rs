@@ -98,22 +98,50 @@ fn run(event: &EventView, now: Timestamp) -> Markup {
 
 /// Ready lines that report a run.
 fn reporting(job: &JobView, visitor: &Visitor) -> Markup {
-    let shell_name = format!("'{}'", job.name.replace('\'', r"'\''"));
-    let wrapped = format!("fanfare run --job {shell_name} -- pg_dump -f shop.sql shop");
-    let cron = format!("30 1 * * *  fanfare run --job {shell_name} -- /usr/local/bin/backup");
-    let posted = format!(
-        "curl -fsS -H \"Authorization: Bearer $FANFARE_TOKEN\" {origin}/api/v1/jobs/{id}/runs \\\n  --json '{{\"outcome\": \"success\", \"duration_ms\": 42000}}'",
-        origin = visitor.origin,
-        id = job.id
-    );
+    html! {
+        @if visitor.may_change { (check_in(job, visitor)) }
+        (with_token(job))
+    }
+}
+
+/// The address that a job calls, which is all that it needs to know.
+fn check_in(job: &JobView, visitor: &Visitor) -> Markup {
+    let url = format!("{}/ping/{}", visitor.origin, job.ping_key);
+    let call = format!("curl -fsS -m 10 --retry 5 -o /dev/null {url}");
+    let ready = [
+        ("cron", "cron", format!("30 1 * * *  /usr/local/bin/backup; {call}/$?")),
+        (
+            "systemd",
+            "systemd, in the unit of the service",
+            format!(
+                "ExecStartPre=-/usr/bin/{call}/start\nExecStopPost=-/bin/sh -c 'exec {call}/$([ \"$SERVICE_RESULT\" = success ] && echo 0 || echo fail)'"
+            ),
+        ),
+        ("borgmatic", "borgmatic", format!("healthchecks:\n    ping_url: {url}")),
+        ("restic", "restic", format!("restic backup /srv; {call}/$?")),
+        ("pg-dump", "pg_dump", format!("pg_dump -f shop.sql shop; {call}/$?")),
+    ];
+    html! {
+        section.card #check-in data-part aria-labelledby="check-in-title" {
+            div.card-head {
+                div { h2 #check-in-title { "Check-in URL" } p { "Calling it reports a success; with " code { "/fail" } " or an exit code behind it, how the run ended; with " code { "/start" } ", that it began." } }
+                button.button.slim.script-only type="button" data-call={ "POST /api/v1/jobs/" (job.id) "/ping-key" } data-confirm="Make a new check-in URL?" data-confirm-detail="The present one ends at once: whatever calls it has to be told the new one." data-done="The job has a new check-in URL." { "New URL" }
+            }
+            div.card-body.stack {
+                (line("check-in-url", "The URL. Whoever has it can report runs of this job.", &url))
+                @for (id, title, text) in &ready { (line(id, title, text)) }
+            }
+        }
+    }
+}
+
+/// Reporting with a token, which tells more of a run.
+fn with_token(job: &JobView) -> Markup {
+    let name = format!("'{}'", job.name.replace('\'', r"'\''"));
     html! {
         section.card aria-labelledby="report-title" {
-            div.card-head { div { h2 #report-title { "Report a run" } p { "FANFARE_URL and a token with the scope send in FANFARE_TOKEN say where to." } } }
-            div.card-body.stack {
-                (line("wrapped", "Around a command: outcome, duration and the end of its error output report themselves", &wrapped))
-                (line("cron", "In a crontab", &cron))
-                (line("posted", "Over the API", &posted))
-            }
+            div.card-head { div { h2 #report-title { "Around a command" } p { "Outcome, duration and the end of the error output report themselves. " code { "FANFARE_URL" } " and a token with the scope send in " code { "FANFARE_TOKEN" } " say where to." } } }
+            div.card-body.stack { (line("wrapped", "In place of the command itself", &format!("fanfare run --job {name} -- pg_dump -f shop.sql shop"))) }
         }
     }
 }
