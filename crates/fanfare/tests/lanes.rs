@@ -235,7 +235,7 @@ async fn a_failing_channel_is_told_of_once_and_never_through_itself() {
     until("failing", async || health(&engine, first) == HealthState::Failing).await;
     // It was told to nobody, as there was nobody else: the event stands in the ledger all the same.
     let raised = async || {
-        let events = engine.events(Page { before: None, limit: 200 }).await.unwrap();
+        let events = engine.events(None, Page { before: None, limit: 200 }).await.unwrap();
         events.into_iter().filter(|event| event.data["component"] == "channel Broken").collect::<Vec<_>>()
     };
     until("an event", async || raised().await.len() == 1).await;
@@ -278,7 +278,7 @@ async fn two_failing_channels_do_not_tell_of_each_other_for_ever() {
     // Many probes later there is one event about each, beside those that were raised.
     let began = Instant::now();
     receiver.wait_for(receiver.count() + 40, PATIENCE).await;
-    let events = engine.events(Page { before: None, limit: 200 }).await.unwrap();
+    let events = engine.events(None, Page { before: None, limit: 200 }).await.unwrap();
     assert_eq!(events.len(), 12, "after {:?}", began.elapsed());
     engine.stop(PATIENCE).await;
 }

@@ -69,7 +69,7 @@ fn mask_all(value: &mut Value, addresses: &[String]) {
 }
 
 /// The first character and the domain: enough to tell addresses apart, too little to write to one.
-fn masked(address: &str) -> String {
+pub(crate) fn masked(address: &str) -> String {
     match address.rsplit_once('@') {
         Some((local, domain)) => format!("{}***@{domain}", local.chars().take(1).collect::<String>()),
         None => "***".to_owned(),

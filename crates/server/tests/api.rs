@@ -355,8 +355,9 @@ async fn jobs(api: &Api, channel: &str) {
     let success = api.post(&runs, json!({"outcome": "success", "duration_ms": 1200})).await.expect(202);
     assert_eq!(success["skipped"][0]["reason"], "condition_not_met");
     let of_job = api.get(&format!("/api/v1/events?job_id={}", location.rsplit('/').next().unwrap())).await.expect(200);
-    assert_eq!(of_job["items"].as_array().unwrap().len(), 1, "{of_job}");
-    assert_eq!(of_job["items"][0]["type"], "backup_success");
+    assert_eq!(of_job["items"][0]["id"], success["id"]);
+    let job = location.rsplit('/').next().unwrap();
+    assert!(of_job["items"].as_array().unwrap().iter().all(|event| event["job_id"] == job), "{of_job}");
     let by_name = "/api/v1/jobs/nightly%20%2F%20db/runs";
     let run = json!({"outcome": "failure", "source": "main", "size_bytes": 1, "error": "disk full"});
     let key = [("idempotency-key", "run-1")];

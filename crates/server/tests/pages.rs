@@ -144,6 +144,22 @@ async fn signing_in_works_without_a_script() {
     let seen = api.raw("GET", "/history", None, &[("cookie", &cookie)]).await;
     assert_eq!(seen.status, 200);
     assert!(seen.text.contains("Ada") && seen.text.contains("Viewer"));
+    let mail =
+        json!({"host": "127.0.0.1", "port": 9, "security": "none", "from": "f@mail.example", "to": ["o@mail.example"]});
+    let mail = api.post("/api/v1/channels", json!({"name": "Mail", "kind": "email", "config": mail})).await.expect(201);
+    let own = json!({"enabled": true, "channels": [mail["id"]], "notify_user": "also"});
+    api.patch("/api/v1/settings/notifications/events/user_login", own).await.expect(200);
+    let data = json!({"user_name": "Grace", "email": "grace@people.example"});
+    let told = api
+        .post("/api/v1/events", json!({"type": "user_login", "data": data, "user": {"email": "grace@people.example"}}))
+        .await
+        .expect(202);
+    let delivery = format!("/history/{}", told["deliveries"][1]["id"].as_str().unwrap());
+    for path in ["/history", &delivery] {
+        assert!(page(&api, path).await.text.contains("grace@people.example"), "{path}");
+        let seen = api.raw("GET", path, None, &[("cookie", &cookie)]).await;
+        assert!(seen.text.contains("g***@people.example") && !seen.text.contains("grace@people"), "{path}");
+    }
     assert_eq!(api.raw("GET", "/accounts", None, &[("cookie", &cookie)]).await.status, 403);
 
     let elsewhere = send("email=ada%40mail.example&password=correct+horse+battery&next=%2F%2Fevil.example").await;

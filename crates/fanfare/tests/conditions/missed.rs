@@ -37,7 +37,7 @@ async fn report(engine: &Engine, outcome: Outcome) {
 
 /// All events of a type, oldest first.
 async fn events(engine: &Engine, event_type: &str) -> Vec<EventView> {
-    let all = engine.events(Page { before: None, limit: 200 }).await.unwrap();
+    let all = engine.events(None, Page { before: None, limit: 200 }).await.unwrap();
     all.into_iter().rev().filter(|event| event.event_type.as_str() == event_type).collect()
 }
 

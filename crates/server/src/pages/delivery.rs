@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::{
     Html, Visitor,
     channel::pretty,
-    frame::Page,
+    frame::{Page, user_of},
     icons::{self, icon},
     parts::{self, Tone, note, said, state_badge, when},
     visitor::{PageError, PageId},
@@ -57,7 +57,12 @@ pub(super) async fn show(
             }
         }
     };
-    Ok(page.with(&visitor, content))
+    let mut users: Vec<_> = user_of(&view.target).into_iter().collect();
+    if let Some((event, deliveries)) = &event {
+        users.extend(deliveries.iter().filter_map(|delivery| user_of(&delivery.target)));
+        users.extend(event.user.as_ref().and_then(|user| user.email.clone()));
+    }
+    Ok(page.with(&visitor, content).hiding(&visitor, users))
 }
 
 fn attempts(detail: &DeliveryDetail) -> Markup {

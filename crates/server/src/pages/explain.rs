@@ -61,7 +61,7 @@ impl Question {
                 size_bytes: None,
                 error,
             };
-            return Some(engine.explain_run(&self.job, run).map_err(faults));
+            return Some(engine.explain_run(&self.job, run).await.map_err(faults));
         }
         let event_type = engine.catalog().get(&self.event_type)?;
         let data = match self.data_or_sample(event_type) {

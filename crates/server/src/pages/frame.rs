@@ -2,14 +2,34 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Visitor, assets, icons::icon};
-use crate::reply;
+use crate::{mask::masked, reply};
 
 /// A page as an answer.
 #[derive(Debug)]
 pub(super) struct Html(pub(super) Markup);
+
+impl Html {
+    /// The same page as this visitor may see it: for whoever does not administer, these addresses of users are masked.
+    pub(super) fn hiding(self, visitor: &Visitor, addresses: impl IntoIterator<Item = String>) -> Self {
+        if visitor.may_change {
+            return self;
+        }
+        let mut addresses: Vec<_> = addresses.into_iter().filter(|address| address.contains('@')).collect();
+        // The longest first, so that none is taken apart by another that it ends in.
+        addresses.sort_unstable_by_key(|address| std::cmp::Reverse(address.len()));
+        let escaped = |text: &str| html! { (text) }.into_string();
+        let hide = |page: String, address: String| page.replace(&escaped(&address), &escaped(&masked(&address)));
+        Self(PreEscaped(addresses.into_iter().fold(self.0.into_string(), hide)))
+    }
+}
+
+/// The address of the user whom a delivery is for.
+pub(super) fn user_of(target: &str) -> Option<String> {
+    target.strip_prefix("user:").map(str::to_owned)
+}
 
 impl IntoResponse for Html {
     fn into_response(self) -> Response {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Html, Visitor,
-    frame::Page,
+    frame::{Page, user_of},
     icons::{self, icon},
     parts::{self, Tone, state_badge, when},
     visitor::PageError,
@@ -120,7 +120,8 @@ pub(super) async fn list(
         }
         @if let Some(next) = next { p.row { a.button href=(wanted.at(&next)) { "Older" } } }
     };
-    Ok(page.with(&visitor, content))
+    let users = deliveries.iter().filter_map(|delivery| user_of(&delivery.target));
+    Ok(page.with(&visitor, content).hiding(&visitor, users))
 }
 
 /// One line of the list.
