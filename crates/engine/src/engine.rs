@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fanfare_core::{
@@ -23,14 +23,18 @@ use uuid::Uuid;
 
 use crate::{
     AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, Submission, SystemClock, SystemRandom,
+    Watcher,
     conditions::Draft,
     herald,
     intake::{Intake, Prepared},
-    janitor,
+    janitor::{self, RETENTION},
+    meters::Meters,
     node::{self, LEASE},
     send::Outside,
     snapshot::{Current, Snapshot},
-    users, watchman,
+    users,
+    watch::{self, Watchers},
+    watchman,
     writer::{Acceptance, HealthBook, Write, Writer},
 };
 
@@ -64,6 +68,8 @@ pub struct EngineParts {
     pub users: Arc<dyn UserDirectory>,
     /// How long a node may be silent before others take over its deliveries; of no meaning on SQLite.
     pub lease: Duration,
+    /// How long the ledger tells of an event of which nothing waits.
+    pub retention: Duration,
 }
 
 impl EngineParts {
@@ -89,6 +95,7 @@ impl EngineParts {
             random: Arc::new(SystemRandom),
             users: Arc::new(NoUsers),
             lease: LEASE,
+            retention: RETENTION,
         }
     }
 }
@@ -109,6 +116,7 @@ pub(crate) struct Inner {
     pub(crate) outside: Arc<Outside>,
     pub(crate) current: Arc<Current>,
     pub(crate) health: HealthBook,
+    pub(crate) watchers: Arc<Watchers>,
     pub(crate) writer: mpsc::UnboundedSender<Write>,
     /// Held while a change of the configuration is checked and written.
     pub(crate) configuring: tokio::sync::Mutex<()>,
@@ -147,9 +155,12 @@ impl Engine {
             retry: parts.retry,
             lanes: parts.lanes,
             turned,
+            retention: parts.retention,
+            meters: Meters::new(),
         });
         let current = Arc::new(Current::default());
         let health = HealthBook::default();
+        let watchers = Arc::new(Watchers::new());
         let mut writer = Writer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
@@ -158,6 +169,7 @@ impl Engine {
             current: current.clone(),
             outside: outside.clone(),
             health: health.clone(),
+            watchers: watchers.clone(),
             sender: sender.clone(),
             runtime: Handle::current(),
             lanes: HashMap::new(),
@@ -169,6 +181,7 @@ impl Engine {
         tokio::spawn(janitor::run(sender.clone()));
         if parts.store.is_shared() {
             tokio::spawn(node::keep(parts.store.clone(), parts.lease, sender.clone()));
+            tokio::spawn(watch::follow(parts.store.clone(), watchers.clone(), sender.clone()));
         }
         let inner = Inner {
             store: parts.store,
@@ -179,6 +192,7 @@ impl Engine {
             outside,
             current,
             health,
+            watchers,
             writer: sender,
             configuring: tokio::sync::Mutex::new(()),
             alarms: Arc::default(),
@@ -245,10 +259,21 @@ impl Engine {
         self.inner.store.counters().await
     }
 
+    /// Hears from now on which deliveries change, at whatever node. `None` once the engine stops.
+    pub fn watch(&self) -> Option<Watcher> {
+        self.inner.watchers.join()
+    }
+
+    /// Ends all watching, so that nobody waits for changes while the engine stops.
+    pub fn end_watching(&self) {
+        self.inner.watchers.end();
+    }
+
     /// Accepts nothing more, finishes what is under way (for as long as `patience` at the most), and closes the
     /// database. What was not begun goes out after the next start.
     pub async fn stop(&self, patience: Duration) {
         self.inner.stopping.store(true, Ordering::Release);
+        self.end_watching();
         let (answer, stopped) = oneshot::channel();
         if self.inner.writer.send(Write::Stop(patience, answer)).is_ok() {
             let _ = stopped.await;
@@ -263,6 +288,7 @@ impl Engine {
         key: Option<Idempotency>,
         prepare: impl FnOnce(&Intake<'_>) -> Result<Prepared, AcceptError>,
     ) -> Result<Accepted, AcceptError> {
+        let began = Instant::now();
         let stopping = || AcceptError::Unavailable("Fanfare is stopping; try again in a moment".into());
         if self.inner.stopping.load(Ordering::Acquire) {
             return Err(stopping());
@@ -276,7 +302,9 @@ impl Engine {
         let key = key.map(|key| Idempotency { key: key.key.replace('\0', "\u{fffd}"), ..key });
         let acceptance = Acceptance { draft: Draft::new(prepared, now, expires_at), key, answer };
         self.inner.writer.send(Write::Accept(Box::new(acceptance))).map_err(|_| stopping())?;
-        accepted.await.map_err(|_| stopping())?
+        let accepted = accepted.await.map_err(|_| stopping())??;
+        self.inner.outside.meters.accepted(began.elapsed());
+        Ok(accepted)
     }
 
     pub(crate) fn intake<'a>(&'a self, snapshot: &'a Snapshot) -> Intake<'a> {

@@ -115,6 +115,12 @@ impl Engine {
         Ok(self.inner.store.deliveries(&filter, page).await?.into_iter().map(delivery_view).collect())
     }
 
+    /// These deliveries, oldest first; those that the ledger does not have are left out.
+    pub async fn deliveries_by_id(&self, ids: Vec<DeliveryId>) -> Result<Vec<DeliveryView>, StoreError> {
+        let rows = self.inner.store.deliveries_by_id(ids.into_iter().map(|id| id.0).collect()).await?;
+        Ok(rows.into_iter().map(delivery_view).collect())
+    }
+
     /// One delivery with its notification, payload and attempts.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryDetail>, StoreError> {
         let Some(row) = self.inner.store.delivery(id.0).await? else { return Ok(None) };

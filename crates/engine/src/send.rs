@@ -1,6 +1,6 @@
 //! One attempt: what a channel is called with, and what its answer means for the delivery.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use fanfare_core::{
     Attempt, AttemptInfo, ChannelId, DeliveryId, ErrorKind, EventId, EventTypeId, JobId, NetworkRules, Notification,
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::{Clock, LanePolicy, Random, herald::Turned, snapshot::ChannelEntry};
+use crate::{Clock, LanePolicy, Random, herald::Turned, meters::Meters, snapshot::ChannelEntry};
 
 /// A delivery that this node has in memory.
 #[derive(Clone, Debug)]
@@ -43,6 +43,9 @@ pub(crate) struct Outside {
     pub(crate) lanes: LanePolicy,
     /// Where lanes say what somebody must hear.
     pub(crate) turned: mpsc::UnboundedSender<Turned>,
+    /// How long the ledger tells of an event.
+    pub(crate) retention: Duration,
+    pub(crate) meters: Meters,
 }
 
 /// An attempt that has ended.

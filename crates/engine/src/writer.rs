@@ -7,12 +7,12 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fanfare_core::{Catalog, ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
-    AttemptRow, Attempted, ChannelRow, Claimed, Commit, ConditionId, DeliveryState, HeldConditions, JobRow, KnownKey,
+    AttemptRow, Attempted, Changed, ChannelRow, Claimed, Commit, ConditionId, DeliveryState, HeldConditions, JobRow, KnownKey,
     LaneRow, NewEvent, Next, Store, StoreError, Watch,
 };
 use fanfare_template::Renderer;
@@ -34,6 +34,7 @@ use crate::{
     node::News,
     send::{Done, Leased, Outside},
     snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot, Sources},
+    watch::Watchers,
 };
 
 /// Requests in one transaction at the most.
@@ -115,6 +116,7 @@ pub(crate) struct Writer {
     pub(crate) current: Arc<Current>,
     pub(crate) outside: Arc<Outside>,
     pub(crate) health: HealthBook,
+    pub(crate) watchers: Arc<Watchers>,
     pub(crate) sender: mpsc::UnboundedSender<Write>,
     /// Where lanes run: not on the writer's own thread.
     pub(crate) runtime: Handle,
@@ -229,6 +231,7 @@ impl Writer {
             self.commit(accepts).await;
         }
         let mut stop = None;
+        let bulk = others.iter().any(|other| !matches!(other, Write::Claim(_) | Write::News(_) | Write::Stop(..)));
         for other in others {
             match other {
                 Write::Claim(channel) => self.claim(channel).await,
@@ -249,7 +252,7 @@ impl Writer {
                 }
                 Write::End(answer) => {
                     let now = self.outside.clock.now();
-                    let _ = answer.send(janitor::end(&self.store, now).await);
+                    let _ = answer.send(janitor::end(&self.store, now, self.outside.retention).await);
                 }
                 Write::Retry(ids, channel, answer) => {
                     let _ = answer.send(self.retry(ids, channel).await);
@@ -258,6 +261,9 @@ impl Writer {
                 Write::Stop(patience, answer) => stop = Some((patience, answer)),
                 Write::Accept(_) | Write::Record(_) => {}
             }
+        }
+        if bulk && !self.store.is_shared() {
+            self.watchers.tell(Changed::Many);
         }
         stop
     }
@@ -282,14 +288,24 @@ impl Writer {
         book.write(&mut commit, now);
         let snapshot = self.current.get();
         outcomes.iter().for_each(|done| commit.record(settled(done, &snapshot)));
+        let began = Instant::now();
+        // Where nodes share a database, it tells what changes.
+        let changed = (!self.store.is_shared() && self.watchers.any()).then(|| commit.changed());
         match self.store.write_held(commit, held).await {
-            Ok(()) => self.hand_out(births, &outcomes, now),
+            Ok(()) => {
+                self.outside.meters.committed(began.elapsed(), births.answers.len(), outcomes.len());
+                self.hand_out(births, &outcomes, now);
+                if let Some(changed) = changed {
+                    self.watchers.tell(Changed::These(changed));
+                }
+            }
             Err(error) => {
                 for (channel, leased) in births.leased {
                     if let Some(lane) = self.lanes.get(&channel) {
                         lane.give_back(leased.len());
                     }
                 }
+                self.outside.meters.failed();
                 refuse(births.answers.into_iter().map(|(answer, _)| answer), &error);
                 self.unrecorded = outcomes;
             }
@@ -352,7 +368,10 @@ impl Writer {
         for channel in births.spilled {
             self.wake(channel, now.as_millisecond(), now.as_millisecond());
         }
+        let snapshot = self.current.get();
         for done in outcomes {
+            let kind = snapshot.channels.entry(done.channel_id).map_or("", |entry| entry.info.kind.as_str());
+            self.outside.meters.attempted(done, kind);
             if let Next::Again(at) = done.attempted.next {
                 self.wake(done.channel_id, at, now.as_millisecond());
             }

@@ -6,7 +6,7 @@ use fanfare_core::{
     AddressPolicy, Catalog, CatalogError, Kind, NoUsers, Registry, RetryPolicy, TransportError, UserDirectory,
     Variables,
 };
-use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, LanePolicy, SystemClock};
+use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, LanePolicy, RETENTION, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, Outbound, tls_config};
 use fanfare_store::{Keyring, KeyringError, Store, StoreError, StoreOptions};
@@ -28,6 +28,7 @@ pub struct Fanfare {
     lease: Duration,
     lanes: LanePolicy,
     limits: Limits,
+    retention: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,6 +71,7 @@ impl Fanfare {
             lease: LEASE,
             lanes: LanePolicy::default(),
             limits: Limits::default(),
+            retention: RETENTION,
             clock: Arc::new(SystemClock),
         })
     }
@@ -151,6 +153,13 @@ impl Fanfare {
         self
     }
 
+    /// How long the ledger tells of an event of which nothing waits; by default [`RETENTION`], 90 days.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -176,8 +185,8 @@ impl Fanfare {
         let options = StoreOptions { url: self.url, keyring: self.keyring };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
-        let Self { retry, lanes, lease, clock, users, .. } = self;
-        Ok(Opened(EngineParts { retry, lanes, lease, clock, users, ..parts }))
+        let Self { retry, lanes, lease, retention, clock, users, .. } = self;
+        Ok(Opened(EngineParts { retry, lanes, lease, retention, clock, users, ..parts }))
     }
 }
 

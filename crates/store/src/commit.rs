@@ -16,6 +16,7 @@ use crate::{
     config::CHANNEL_DELETED,
     counters::{ADD_HERE, Counts, upsert},
     entity::idempotency,
+    listen::tell,
     rows::{Columns, MOST_ROWS, pieces},
     sqlite::Transaction,
     tables::{self, clean},
@@ -172,6 +173,12 @@ impl Commit {
         counts
     }
 
+    /// The deliveries that it makes or changes.
+    pub fn changed(&self) -> Vec<Uuid> {
+        let recorded = self.outcomes.iter().flatten().map(|attempted| attempted.delivery_id);
+        self.deliveries.iter().map(|delivery| delivery.id).chain(recorded).collect()
+    }
+
     /// Writes it all over the connection of this thread, row by row.
     fn run_here(self, tx: &Transaction<'_>, owner: i64) -> Result<(), StoreError> {
         let mut counts = self.births();
@@ -200,6 +207,7 @@ impl Commit {
     fn statements(self, owner: i64) -> Result<Vec<Statement>, StoreError> {
         let mut statements = Vec::new();
         let births = self.births();
+        let changed = self.changed();
         for rows in pieces(self.events) {
             statements.push(tables::EVENT.insert("fanfare_events", rows.into_iter().map(tables::event), ""));
         }
@@ -223,6 +231,9 @@ impl Commit {
         }
         if births != Counts::default() {
             statements.push(births.add(DbBackend::Postgres, owner));
+        }
+        if !changed.is_empty() {
+            statements.push(tell(&changed));
         }
         Ok(statements)
     }

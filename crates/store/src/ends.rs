@@ -1,9 +1,19 @@
-//! What time ends: deliveries that were held for too long, and idempotency keys that count no more. Both are taken
-//! in slices, so that nobody waits long for the one that writes.
+//! What time ends: deliveries that were held for too long, idempotency keys that count no more, and what the ledger has
+//! told for long enough. All is taken in slices, so that nobody waits long for the one that writes.
 
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Statement, Value,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
 
-use crate::{DeliveryState, Store, StoreError, commit::immediate, counters::Counts};
+use crate::{
+    DeliveryState, Store, StoreError,
+    commit::immediate,
+    counters::Counts,
+    entity::{attempt, delivery, event},
+    listen::tell_of_many,
+};
 
 impl Store {
     /// Gives up what has been held since before `since` (milliseconds since 1970), `limit` of it at the most, for the
@@ -24,6 +34,7 @@ impl Store {
         if ended > 0 {
             let counts = Counts::moved(DeliveryState::Held, DeliveryState::Dead, ended);
             tx.execute_raw(counts.add(self.backend(), self.owner())).await?;
+            tell_of_many(&tx).await?;
         }
         tx.commit().await?;
         Ok(ended)
@@ -40,4 +51,42 @@ impl Store {
         let delete = Statement::from_sql_and_values(self.backend(), sql, [Value::from(since)]);
         Ok(self.writer.execute_raw(delete).await?.rows_affected())
     }
+
+    /// Forgets events that were accepted before `since` (milliseconds since 1970) and of which nothing waits, with their
+    /// deliveries and attempts; `limit` events at the most, the oldest first. Counters stay as they are. Says how many
+    /// events that were.
+    pub async fn prune(&self, since: i64, limit: u64) -> Result<u64, StoreError> {
+        #[derive(FromQueryResult)]
+        struct Old {
+            id: Uuid,
+        }
+        let sql = format!(
+            "SELECT id FROM fanfare_events WHERE id < {} AND NOT EXISTS (SELECT 1 FROM fanfare_deliveries \
+             WHERE event_id = fanfare_events.id AND state IN (0, 1)) ORDER BY id LIMIT {limit}",
+            self.mark(1),
+        );
+        let old = Statement::from_sql_and_values(self.backend(), sql, [Value::from(first_id_of(since))]);
+        let old: Vec<Uuid> =
+            Old::find_by_statement(old).all(&self.reader).await?.into_iter().map(|old| old.id).collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let tx = immediate(&self.writer).await?;
+        // One that is tried again meanwhile, perhaps at another node, waits: it stays, and so does its event.
+        let ended = || delivery::Column::EventId.is_in(old.clone()).and(Expr::cust("state IN (2, 3, 4)"));
+        let deliveries = delivery::Entity::find().select_only().column(delivery::Column::Id).filter(ended());
+        let attempts = attempt::Column::DeliveryId.in_subquery(deliveries.into_query());
+        attempt::Entity::delete_many().filter(attempts).exec(&tx).await?;
+        delivery::Entity::delete_many().filter(ended()).exec(&tx).await?;
+        let told = Expr::cust("NOT EXISTS (SELECT 1 FROM fanfare_deliveries WHERE event_id = fanfare_events.id)");
+        let forgotten =
+            event::Entity::delete_many().filter(event::Column::Id.is_in(old)).filter(told).exec(&tx).await?;
+        tx.commit().await?;
+        Ok(forgotten.rows_affected)
+    }
+}
+
+/// The smallest id that an event of this moment can have: ids are UUIDs of version 7, which begin with the time.
+fn first_id_of(at: i64) -> Uuid {
+    Uuid::from_u128(u128::try_from(at).unwrap_or(0) << 80)
 }

@@ -117,6 +117,12 @@ impl Store {
         Ok(query.order_by_asc(attempt::Column::Id).all(&self.reader).await?)
     }
 
+    /// These deliveries, oldest first.
+    pub async fn deliveries_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<DeliveryRow>, StoreError> {
+        let query = delivery::Entity::find().filter(delivery::Column::Id.is_in(ids));
+        Ok(query.order_by_asc(delivery::Column::Id).all(&self.reader).await?)
+    }
+
     /// How many deliveries were accepted, and how many stand in each state. Tests do not count.
     /// At every moment the states add up to what was accepted.
     pub async fn counters(&self) -> Result<(i64, BTreeMap<&'static str, i64>), StoreError> {

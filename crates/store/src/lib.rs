@@ -10,6 +10,7 @@ mod error;
 mod keyring;
 mod lanes;
 mod ledger;
+mod listen;
 mod migration;
 mod node;
 mod open;
@@ -30,6 +31,7 @@ pub use entity::{
 pub use error::StoreError;
 pub use keyring::{Keyring, KeyringError};
 pub use ledger::{DeliveryFilter, Page};
+pub use listen::{Changed, Listener};
 pub use migration::create_tables;
 pub use open::{Store, StoreOptions};
 pub use queue::{Claimed, Stalled, Waiting};

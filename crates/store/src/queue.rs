@@ -11,6 +11,7 @@ use crate::{
     commit::immediate,
     counters::Counts,
     entity::{delivery, event},
+    listen::{tell, tell_of_many},
 };
 
 /// A delivery that this node has taken, with the event it tells of.
@@ -204,6 +205,9 @@ impl Store {
             }
             revived += count;
         }
+        if self.is_shared() {
+            tx.execute_raw(tell(&[id])).await?;
+        }
         tx.commit().await?;
         Ok(revived)
     }
@@ -262,6 +266,7 @@ pub(crate) async fn shift(
     let moved = set(update).exec(tx).await?.rows_affected;
     if moved > 0 {
         tx.execute_raw(Counts::moved(from, to, moved).add(tx.get_database_backend(), owner)).await?;
+        tell_of_many(tx).await?;
     }
     Ok(moved)
 }

@@ -110,6 +110,8 @@ pub(crate) struct EngineSettings {
     connect_timeout_s: Option<Seconds>,
     /// How long a whole outbound HTTP exchange may take, in seconds.
     exchange_timeout_s: Option<Seconds>,
+    /// How long the ledger tells of an event, in seconds.
+    retention_s: Option<Seconds>,
 }
 
 /// The table `[limits]`: how many requests a second are taken for long, 0 for any number. What is absent has its
@@ -179,6 +181,11 @@ impl EngineSettings {
         set(&mut policy.lifetime, &self.lifetime_s);
         policy.jitter = self.jitter.unwrap_or(policy.jitter);
         policy
+    }
+
+    /// How long the ledger tells of an event.
+    pub(crate) fn retention(&self) -> Duration {
+        self.retention_s.as_ref().map_or(fanfare::RETENTION, |retention| retention.0)
     }
 
     /// After how much silence other nodes take over a node's deliveries.

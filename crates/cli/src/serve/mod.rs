@@ -178,6 +178,7 @@ fn builder(settings: &Settings, database: &Database, key: &str) -> Result<Fanfar
         .lease(settings.engine.lease())
         .lanes(settings.engine.lane_policy())
         .limits(settings.engine.limits())
+        .retention(settings.engine.retention())
         .variables(Environment::new(settings.env_allow.iter().cloned()));
     if let Some(networks) = &settings.allow_networks {
         builder = builder.addresses(AddressPolicy::new(networks.iter().copied()));

@@ -1,0 +1,84 @@
+//! What the engine measures of itself, for whoever installs a recorder of the crate `metrics`; without one, nothing
+//! is kept and it costs next to nothing.
+
+use std::time::Duration;
+
+use fanfare_store::Next;
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+
+use crate::send::Done;
+
+/// Seconds from a call to its answer.
+const ACCEPT: &str = "fanfare_accept_seconds";
+/// Seconds from acceptance to delivery.
+const DELIVERY: &str = "fanfare_delivery_seconds";
+/// Seconds that a transaction of the writer takes.
+const COMMIT: &str = "fanfare_commit_seconds";
+/// Events in a transaction of the writer.
+const COMMIT_EVENTS: &str = "fanfare_commit_events";
+/// Outcomes of attempts in a transaction of the writer.
+const COMMIT_OUTCOMES: &str = "fanfare_commit_outcomes";
+/// Transactions of the writer that failed.
+const DATABASE_ERRORS: &str = "fanfare_database_errors_total";
+/// Attempts that ended.
+const ATTEMPTS: &str = "fanfare_attempts_total";
+
+/// The measures that are kept at hand.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    accept: Histogram,
+    delivery: Histogram,
+    commit: Histogram,
+    commit_events: Histogram,
+    commit_outcomes: Histogram,
+    database_errors: Counter,
+}
+
+impl Meters {
+    pub(crate) fn new() -> Self {
+        describe_histogram!(ACCEPT, Unit::Seconds, "Time from a call to its answer, of events that were accepted.");
+        describe_histogram!(DELIVERY, Unit::Seconds, "Time from the acceptance of an event to the delivery.");
+        describe_histogram!(COMMIT, Unit::Seconds, "Time that a transaction of the writer takes.");
+        describe_histogram!(COMMIT_EVENTS, Unit::Count, "Events in a transaction of the writer.");
+        describe_histogram!(COMMIT_OUTCOMES, Unit::Count, "Outcomes of attempts in a transaction of the writer.");
+        describe_counter!(DATABASE_ERRORS, Unit::Count, "Transactions of the writer that failed.");
+        describe_counter!(ATTEMPTS, Unit::Count, "Attempts by the channel's kind and their outcome.");
+        Self {
+            accept: histogram!(ACCEPT),
+            delivery: histogram!(DELIVERY),
+            commit: histogram!(COMMIT),
+            commit_events: histogram!(COMMIT_EVENTS),
+            commit_outcomes: histogram!(COMMIT_OUTCOMES),
+            database_errors: counter!(DATABASE_ERRORS),
+        }
+    }
+
+    pub(crate) fn accepted(&self, took: Duration) {
+        self.accept.record(took);
+    }
+
+    pub(crate) fn committed(&self, took: Duration, events: usize, outcomes: usize) {
+        self.commit.record(took);
+        self.commit_events.record(events as f64);
+        self.commit_outcomes.record(outcomes as f64);
+    }
+
+    pub(crate) fn failed(&self) {
+        self.database_errors.increment(1);
+    }
+
+    /// Counts an attempt whose outcome has been recorded.
+    pub(crate) fn attempted(&self, done: &Done, kind: &str) {
+        let attempted = &done.attempted;
+        counter!(ATTEMPTS, "kind" => kind.to_owned(), "outcome" => attempted.outcome).increment(1);
+        if attempted.next == Next::Delivered {
+            // A delivery's id begins with the time at which it was made.
+            let made = attempted.delivery_id.get_timestamp().map_or(0, |time| {
+                let (seconds, nanos) = time.to_unix();
+                i64::try_from(seconds).unwrap_or(0) * 1_000 + i64::from(nanos) / 1_000_000
+            });
+            let took = (attempted.at + attempted.duration_ms - made).max(0);
+            self.delivery.record(took as f64 / 1_000.0);
+        }
+    }
+}
