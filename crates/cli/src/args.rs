@@ -392,6 +392,8 @@ pub(crate) enum DeliveriesCommand {
     #[command(override_usage = "fanfare deliveries retry <ID>\n       \
                                 fanfare deliveries retry --state <STATE> [--channel <CHANNEL>] [--event-type <TYPE>]")]
     Retry(RetryArgs),
+    /// Show deliveries as they change, until it is interrupted
+    Watch,
 }
 
 /// `fanfare deliveries list`

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fanfare::core::{AddressPolicy, Transport, TransportError};
-use fanfare_http::{Cap, HttpTransport, Limits};
+use fanfare_http::{Cap, HttpTransport, Limits, Stream};
 use fanfare_net::{Guard, tls_config};
 use http::{HeaderValue, Method, Request, header};
 use ipnet::{IpNet, Ipv4Net};
@@ -91,13 +91,25 @@ impl Client {
         self.exchange(Method::DELETE, path, &[], None).await
     }
 
-    async fn exchange(
+    /// Opens an endless answer of `/api/v1/…`.
+    pub(crate) async fn stream(&self, path: &[&str]) -> Result<Stream, Failure> {
+        let request = self.request(Method::GET, path, &[], None)?;
+        let mut stream = self.transport.stream(request).await.map_err(|error| self.no_answer(&error))?;
+        if stream.status().is_success() {
+            return Ok(stream);
+        }
+        let status = stream.status();
+        let body = stream.next().await.ok().flatten().unwrap_or_default();
+        Err(Failure::Refused(Problem { status, body }))
+    }
+
+    fn request(
         &self,
         method: Method,
         path: &[&str],
         query: Query<'_>,
         body: Option<&Value>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Request<Bytes>, Failure> {
         let mut request = Request::builder()
             .method(method)
             .uri(address(&self.base, path, query).as_str())
@@ -107,15 +119,27 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let request = request.body(body).map_err(|_| Failure::WrongUse("FANFARE_URL is no address".into()))?;
-        let response = self.transport.exchange(request).await.map_err(|error| {
-            let advice = "Is fanfare serve running there? FANFARE_URL says where to look.";
-            let words = format!("{} does not answer: {error}. {advice}", self.base.as_str().trim_end_matches('/'));
-            match error {
-                TransportError::Connect(_) | TransportError::Answer(_) => Failure::Unreachable(words),
-                _ => Failure::Failed(words),
-            }
-        })?;
+        request.body(body).map_err(|_| Failure::WrongUse("FANFARE_URL is no address".into()))
+    }
+
+    fn no_answer(&self, error: &TransportError) -> Failure {
+        let advice = "Is fanfare serve running there? FANFARE_URL says where to look.";
+        let words = format!("{} does not answer: {error}. {advice}", self.base.as_str().trim_end_matches('/'));
+        match error {
+            TransportError::Connect(_) | TransportError::Answer(_) => Failure::Unreachable(words),
+            _ => Failure::Failed(words),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: Query<'_>,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(method, path, query, body)?;
+        let response = self.transport.exchange(request).await.map_err(|error| self.no_answer(&error))?;
         let (head, body) = response.into_parts();
         match head.status.is_success() {
             true => Ok(Answer(body)),

@@ -231,7 +231,9 @@ impl Writer {
             self.commit(accepts).await;
         }
         let mut stop = None;
-        let bulk = others.iter().any(|other| !matches!(other, Write::Claim(_) | Write::News(_) | Write::Stop(..)));
+        let bulk =
+            |other: &Write| matches!(other, Write::Tested(..) | Write::Change(..) | Write::End(_) | Write::Retry(..));
+        let bulk = others.iter().any(bulk);
         for other in others {
             match other {
                 Write::Claim(channel) => self.claim(channel).await,

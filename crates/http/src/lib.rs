@@ -7,4 +7,4 @@ mod resolver;
 mod transport;
 
 pub use limits::{Cap, Limits};
-pub use transport::HttpTransport;
+pub use transport::{HttpTransport, Stream};

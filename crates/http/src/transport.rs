@@ -83,6 +83,35 @@ impl HttpTransport {
     }
 }
 
+/// An answer that is read piece by piece, without an end that is known.
+#[derive(Debug)]
+pub struct Stream(reqwest::Response);
+
+impl Stream {
+    /// The status.
+    pub fn status(&self) -> http::StatusCode {
+        self.0.status()
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, TransportError> {
+        self.0.chunk().await.map_err(|error| answer_failure(&error))
+    }
+}
+
+impl HttpTransport {
+    /// Sends a request whose answer may go on for ever, such as server-sent events. Only the time until it begins is
+    /// limited.
+    pub async fn stream(&self, request: Request<Bytes>) -> Result<Stream, TransportError> {
+        let request = self.addresses.request(request)?;
+        self.check(request.url())?;
+        match tokio::time::timeout(self.limits.exchange, self.client()?.execute(request)).await {
+            Ok(response) => response.map(Stream).map_err(|error| request_failure(&error, &self.limits)),
+            Err(_) => Err(timed_out(self.limits.exchange)),
+        }
+    }
+}
+
 #[async_trait]
 impl Transport for HttpTransport {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {

@@ -108,6 +108,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::service::router())
         .merge(routes::events::router())
         .merge(routes::deliveries::router())
+        .merge(routes::stream::router())
         .merge(routes::channels::router())
         .merge(routes::event_types::router())
         .merge(routes::settings::router())

@@ -96,7 +96,8 @@ pub(crate) fn page(content_type: HeaderValue, body: impl Into<Bytes>, policy: &'
     response
 }
 
-fn mark(response: &mut Response) {
+/// Marks an answer of the API as one that is not kept.
+pub(crate) fn mark(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

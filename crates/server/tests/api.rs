@@ -32,7 +32,33 @@ async fn every_operation_answers_as_documented() {
     keys(&api, &first).await;
     deletion(&api, &first, &second).await;
     access(&api).await;
+    watching(&api).await;
     assert_eq!(api.never_exercised(), [], "these operations were never answered with success");
+}
+
+/// The last that is tried: watching ends for all and for good.
+async fn watching(api: &Api) {
+    let receiver = Receiver::start().await;
+    let channel = api.webhook("watched", &receiver).await;
+    let told = async {
+        api.put("/api/v1/settings/notifications", json!({"global_channels": [channel]})).await.expect(200);
+        let delivered = api.engine.counters().await.unwrap().1["delivered"];
+        let event = json!({"type": "system_error", "data": {"component": "test", "error": "watched"}});
+        let accepted = api.post("/api/v1/events", event.clone()).await.expect(202);
+        api.wait_for("delivered", delivered + 1).await;
+        // Once another one is accepted, everything before it has been told.
+        api.post("/api/v1/events", event).await.expect(202);
+        api.engine.end_watching();
+        accepted["deliveries"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let (stream, id) = tokio::join!(api.get("/api/v1/deliveries/stream"), told);
+    assert_eq!(stream.status, 200);
+    let last = stream.text.rsplit("\n\n").find(|event| event.contains(&id)).expect("the delivery is told");
+    let data = last.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let item: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((&item["id"], &item["state"]), (&json!(id), &json!("delivered")));
+    assert!(last.contains("event: delivery"), "{last}");
+    api.get("/api/v1/deliveries/stream").await.expect(503);
 }
 
 async fn service(api: &Api) {

@@ -97,6 +97,25 @@ fn table(deliveries: &[Delivery], screen: &Screen) -> String {
     table.render(screen, "There are no such deliveries.")
 }
 
+/// One delivery as it stands now, on a line of its own.
+pub(super) fn line(delivery: &Delivery, screen: &Screen) -> String {
+    let screen = &Screen { now: jiff::Timestamp::now(), ..*screen };
+    let tone = match delivery.state.as_str() {
+        "delivered" => Tone::Good,
+        "dead" => Tone::Bad,
+        _ => Tone::Faint,
+    };
+    let words = delivery.last_error.as_ref().unwrap_or(&delivery.title);
+    [
+        screen.toned(&utc(screen.now), Tone::Faint),
+        screen.toned(&format!("{:<10}", delivery.state), tone),
+        screen.toned(&format!("{} {}", delivery.channel_name, who(&delivery.target)), Tone::Strong),
+        screen.id(&delivery.id),
+        screen.toned(words.lines().next().unwrap_or_default(), Tone::Plain),
+    ]
+    .join("  ")
+}
+
 /// The deliveries of one event, which has told the rest already.
 pub(super) fn of_one_event(deliveries: &[Delivery], screen: &Screen) -> String {
     let mut table = Table::new(["CHANNEL", "TARGET", "STATE", "TRIES", "NEXT", "ID", "~ERROR"]).inner();

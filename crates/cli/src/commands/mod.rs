@@ -25,6 +25,7 @@ pub(crate) use check::event_types as check_event_types;
 pub(crate) use preview::{no_kind, of_kind as preview_kind};
 pub(crate) use run::{Link, run as run_command};
 pub(crate) use session::Session;
+mod watch;
 
 use crate::{
     args::{
@@ -63,6 +64,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Deliveries(DeliveriesCommand::List(filters)) => deliveries::list(filters, session).await,
         Command::Deliveries(DeliveriesCommand::Show { delivery }) => deliveries::show(&delivery, session).await,
         Command::Deliveries(DeliveriesCommand::Retry(args)) => deliveries::retry(args, session).await,
+        Command::Deliveries(DeliveriesCommand::Watch) => watch::watch(session).await,
         Command::Keys(KeysCommand::Rotate) => keys::rotate(session).await,
         Command::Outbound(OutboundCommand::Show) => outbound::show(session).await,
         Command::Outbound(OutboundCommand::Allow { networks }) => outbound::allow(&networks, session).await,

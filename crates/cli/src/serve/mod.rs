@@ -103,6 +103,7 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
         process::exit(1);
     });
     let deadline = Instant::now() + PATIENCE;
+    engine.end_watching();
     // Fails only where the server is gone already.
     let _ = stop.send(true);
     if timeout(PATIENCE_WITH_CALLERS, &mut server).await.is_err() {

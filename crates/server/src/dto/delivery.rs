@@ -187,6 +187,13 @@ impl From<&DeliveryQuery> for DeliveryFilter {
     }
 }
 
+impl DeliveryItem {
+    /// Its identity.
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
 impl From<DeliveryView> for DeliveryItem {
     fn from(view: DeliveryView) -> Self {
         Self {

@@ -14,5 +14,6 @@ pub(crate) mod ping;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod stream;
 pub(crate) mod tokens;
 pub(crate) mod users;
