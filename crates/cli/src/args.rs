@@ -1,6 +1,7 @@
 //! The command line: what can be said, and how it is explained.
 
 mod access;
+mod configure;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -9,6 +10,10 @@ use serde::Serialize;
 
 pub(crate) use access::{
     AuditCommand, AuditFilters, ExportFormat, Role, TokenArgs, TokensCommand, UserUpdate, UsersCommand,
+};
+pub(crate) use configure::{
+    ChannelCreate, ChannelDelete, ChannelUpdate, DecideCommand, GlobalArgs, JobCreate, JobUpdate, Lane, OrDefault,
+    SettingsCommand, Tells, TypeChannels,
 };
 
 /// Fanfare tells the right people what happened, and can show that it did.
@@ -124,6 +129,9 @@ pub(crate) enum Command {
     /// Who changed what, and when
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Who hears of system events
+    #[command(subcommand)]
+    Settings(SettingsCommand),
     /// Which networks the server may reach besides public addresses
     #[command(subcommand)]
     Outbound(OutboundCommand),
@@ -162,7 +170,7 @@ pub(crate) enum OutboundCommand {
 /// An event on the command line.
 #[derive(Debug, Args)]
 pub(crate) struct EventArgs {
-    /// Its data: KEY=VALUE, or KEY:=JSON for anything that is not plain text
+    /// Its data: KEY=VALUE, KEY:=JSON for anything that is not plain text, or KEY@=FILE for the text of a file
     #[arg(value_name = "KEY=VALUE")]
     pub(crate) data: Vec<String>,
     /// The id of the user it is about
@@ -269,6 +277,22 @@ pub(crate) enum ChannelsCommand {
     Preview(PreviewArgs),
     /// List the kinds of channel
     Kinds,
+    /// Make a channel
+    Create(ChannelCreate),
+    /// Change a channel
+    Update(ChannelUpdate),
+    /// Let a channel send, and send what is held for it
+    Enable {
+        /// Its name or id
+        channel: String,
+    },
+    /// Hold what is meant for a channel, for 7 days at the most
+    Disable {
+        /// Its name or id
+        channel: String,
+    },
+    /// Delete a channel
+    Delete(ChannelDelete),
 }
 
 /// `fanfare channels preview`
@@ -310,6 +334,8 @@ pub(crate) enum EventTypesCommand {
     },
     /// Show, set or reset what its events say instead of the event type's own words
     Wording(WordingArgs),
+    #[command(flatten)]
+    Decide(DecideCommand),
 }
 
 /// `fanfare event-types wording` and `fanfare jobs wording`
@@ -349,6 +375,15 @@ pub(crate) enum JobsCommand {
     },
     /// Show, set or reset what its runs say instead of the event types' own words
     Wording(WordingArgs),
+    /// Make a job
+    Create(JobCreate),
+    /// Change a job
+    Update(JobUpdate),
+    /// Delete a job; what its runs told stays in the ledger
+    Delete {
+        /// Its name or id
+        job: String,
+    },
 }
 
 /// Which stretch of a long list.
@@ -375,6 +410,8 @@ pub(crate) enum EventsCommand {
     },
     /// Send a sample of an event type to everyone who would hear of it, now
     Test(TestArgs),
+    #[command(flatten)]
+    Decide(DecideCommand),
 }
 
 /// `fanfare deliveries`

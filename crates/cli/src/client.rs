@@ -32,7 +32,10 @@ pub(crate) struct Client {
 
 /// A successful answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer(Bytes);
+pub(crate) struct Answer {
+    body: Bytes,
+    etag: Option<HeaderValue>,
+}
 
 /// The query of a request.
 pub(crate) type Query<'a> = &'a [(&'a str, Option<String>)];
@@ -81,19 +84,24 @@ impl Client {
         self.exchange(Method::PUT, path, &[], Some(body)).await
     }
 
-    /// Changes a document at `/api/v1/…`.
+    /// Replaces a document at `/api/v1/…` if it is still the one that was read.
+    pub(crate) async fn put_over(&self, read: &Answer, path: &[&str], body: &Value) -> Result<Answer, Failure> {
+        self.exchange_if(read.etag.as_ref(), Method::PUT, path, &[], Some(body)).await
+    }
+
+    /// Changes what is at `/api/v1/…` by a merge patch.
     pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
         self.exchange(Method::PATCH, path, &[], Some(body)).await
     }
 
     /// Deletes what is at `/api/v1/…`.
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Answer, Failure> {
-        self.exchange(Method::DELETE, path, &[], None).await
+    pub(crate) async fn delete(&self, path: &[&str], query: Query<'_>) -> Result<Answer, Failure> {
+        self.exchange(Method::DELETE, path, query, None).await
     }
 
     /// Opens an endless answer of `/api/v1/…`.
     pub(crate) async fn stream(&self, path: &[&str]) -> Result<Stream, Failure> {
-        let request = self.request(Method::GET, path, &[], None)?;
+        let request = self.request(None, Method::GET, path, &[], None)?;
         let mut stream = self.transport.stream(request).await.map_err(|error| self.no_answer(&error))?;
         if stream.status().is_success() {
             return Ok(stream);
@@ -105,6 +113,7 @@ impl Client {
 
     fn request(
         &self,
+        etag: Option<&HeaderValue>,
         method: Method,
         path: &[&str],
         query: Query<'_>,
@@ -117,6 +126,9 @@ impl Client {
             .header(header::ACCEPT, "application/json");
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(etag) = etag {
+            request = request.header(header::IF_MATCH, etag);
         }
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         request.body(body).map_err(|_| Failure::WrongUse("FANFARE_URL is no address".into()))
@@ -138,11 +150,22 @@ impl Client {
         query: Query<'_>,
         body: Option<&Value>,
     ) -> Result<Answer, Failure> {
-        let request = self.request(method, path, query, body)?;
+        self.exchange_if(None, method, path, query, body).await
+    }
+
+    async fn exchange_if(
+        &self,
+        etag: Option<&HeaderValue>,
+        method: Method,
+        path: &[&str],
+        query: Query<'_>,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(etag, method, path, query, body)?;
         let response = self.transport.exchange(request).await.map_err(|error| self.no_answer(&error))?;
         let (head, body) = response.into_parts();
         match head.status.is_success() {
-            true => Ok(Answer(body)),
+            true => Ok(Answer { body, etag: head.headers.get(header::ETAG).cloned() }),
             false => Err(Failure::Refused(Problem { status: head.status, body })),
         }
     }
@@ -151,12 +174,12 @@ impl Client {
 impl Answer {
     /// What the server said, unchanged.
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// What it means.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.0).map_err(|error| {
+        serde_json::from_slice(&self.body).map_err(|error| {
             let advice = "is that a Fanfare of another version? --json shows what it says";
             Failure::Failed(format!("the server's answer is not understood: {error}; {advice}"))
         })

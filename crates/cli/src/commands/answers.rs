@@ -1,5 +1,7 @@
 //! What the API answers, as far as it is shown. What a server of another version adds is ignored.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -32,6 +34,8 @@ pub(super) struct Kind {
     pub(super) kind: String,
     pub(super) name: String,
     pub(super) description: String,
+    /// The JSON Schema of its configuration.
+    pub(super) config_schema: Value,
 }
 
 /// A channel.
@@ -108,6 +112,23 @@ pub(super) struct DataField {
     pub(super) unit: Option<String>,
     #[serde(default)]
     pub(super) values: Option<Vec<String>>,
+}
+
+/// Who hears of system events.
+#[derive(Debug, Deserialize)]
+pub(super) struct Settings {
+    pub(super) global_channels: Vec<String>,
+    pub(super) events: BTreeMap<String, EventSettings>,
+}
+
+/// What holds for one event type.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventSettings {
+    pub(super) enabled: bool,
+    pub(super) channels: Option<Vec<String>>,
+    pub(super) notify_user: String,
+    pub(super) reminder_hours: Option<f64>,
+    pub(super) wording: Option<Value>,
 }
 
 /// A job.

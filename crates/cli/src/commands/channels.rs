@@ -57,7 +57,7 @@ fn table(channels: &[Channel], screen: &Screen) -> String {
     table.render(screen, "There are no channels yet.")
 }
 
-fn one(channel: &Channel, screen: &Screen) -> String {
+pub(super) fn one(channel: &Channel, screen: &Screen) -> String {
     let Health { state, since, last_error } = &channel.health;
     let health = match since {
         Some(since) => format!("{state} since {}", exact(*since, screen.now)),

@@ -20,7 +20,7 @@ pub(super) async fn run(args: ExplainArgs, session: &Session) -> Result<(), Fail
         (Some(job), Some(outcome)) => {
             // The place of the type holds a pair then, since there is no type to name.
             let data = args.event_type.into_iter().chain(args.event.data);
-            run_of(job, outcome, Pairs::parse(data)?, args.event.occurred_at)
+            run_of(job, outcome, Pairs::parse(data)?.with_files()?, args.event.occurred_at)
         }
         _ => send::event(args.event_type.unwrap_or_default(), args.event, session).await?,
     };

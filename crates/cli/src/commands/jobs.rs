@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Session,
-    answers::{Channel, Job},
-};
+use super::{Session, answers::Job};
 use crate::{
+    client::Answer,
     failure::Failure,
     output::{Cell, Screen, Table, details, duration, exact, relative},
 };
@@ -18,13 +16,13 @@ pub(super) async fn list(session: &Session) -> Result<(), Failure> {
 
 pub(super) async fn show(name: &str, session: &Session) -> Result<(), Failure> {
     let id = session.job(name).await?;
-    let answer = session.client.get(&["jobs", &id], &[]).await?;
-    if session.json {
-        return session.show(&answer, one);
-    }
-    let channels: Vec<Channel> = session.client.get(&["channels"], &[]).await?.read()?;
-    let names: HashMap<_, _> = channels.into_iter().map(|channel| (channel.id, channel.name)).collect();
-    session.show(&answer, |job: &Job, screen| with_names(job, &names, screen))
+    show_answer(&session.client.get(&["jobs", &id], &[]).await?, session).await
+}
+
+/// Shows a job with the names of its channels.
+pub(super) async fn show_answer(answer: &Answer, session: &Session) -> Result<(), Failure> {
+    let names = if session.json { HashMap::new() } else { session.channel_names().await? };
+    session.show(answer, |job: &Job, screen| with_names(job, &names, screen))
 }
 
 fn table(jobs: &[Job], screen: &Screen) -> String {
@@ -43,10 +41,6 @@ fn table(jobs: &[Job], screen: &Screen) -> String {
         ]);
     }
     table.render(screen, "There are no jobs yet.")
-}
-
-fn one(job: &Job, screen: &Screen) -> String {
-    with_names(job, &HashMap::new(), screen)
 }
 
 fn with_names(job: &Job, names: &HashMap<String, String>, screen: &Screen) -> String {

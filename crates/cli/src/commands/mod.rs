@@ -5,6 +5,7 @@ mod answers;
 mod audit;
 mod channels;
 mod check;
+mod configure;
 mod deliveries;
 mod event_types;
 mod events;
@@ -20,6 +21,7 @@ mod session;
 mod tokens;
 mod users;
 mod wording;
+mod settings;
 
 pub(crate) use check::event_types as check_event_types;
 pub(crate) use preview::{no_kind, of_kind as preview_kind};
@@ -57,6 +59,18 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         }
         Command::EventTypes(EventTypesCommand::Wording(args)) => wording::of_event_type(args, session).await,
         Command::Jobs(JobsCommand::Wording(args)) => wording::of_job(args, session).await,
+        Command::Channels(ChannelsCommand::Create(args)) => configure::create_channel(args, session).await,
+        Command::Channels(ChannelsCommand::Update(args)) => configure::update_channel(args, session).await,
+        Command::Channels(ChannelsCommand::Enable { channel }) => configure::enable(&channel, true, session).await,
+        Command::Channels(ChannelsCommand::Disable { channel }) => configure::enable(&channel, false, session).await,
+        Command::Channels(ChannelsCommand::Delete(args)) => configure::delete_channel(args, session).await,
+        Command::EventTypes(EventTypesCommand::Decide(decision)) | Command::Events(EventsCommand::Decide(decision)) => {
+            settings::decide(decision, session).await
+        }
+        Command::Settings(command) => settings::run(command, session).await,
+        Command::Jobs(JobsCommand::Create(args)) => configure::create_job(args, session).await,
+        Command::Jobs(JobsCommand::Update(args)) => configure::update_job(args, session).await,
+        Command::Jobs(JobsCommand::Delete { job }) => configure::delete_job(&job, session).await,
         Command::Jobs(JobsCommand::List) => jobs::list(session).await,
         Command::Jobs(JobsCommand::Show { job }) => jobs::show(&job, session).await,
         Command::Events(EventsCommand::List(stretch)) => events::list(stretch, session).await,

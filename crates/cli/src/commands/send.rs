@@ -28,7 +28,7 @@ pub(super) async fn event(
     args: EventArgs,
     session: &Session,
 ) -> Result<Map<String, Value>, Failure> {
-    let pairs = Pairs::parse(&args.data)?;
+    let pairs = Pairs::parse(&args.data)?.with_files()?;
     let fields = match pairs.need_declaration() {
         true => declaration(&event_type, session).await?,
         false => Vec::new(),
