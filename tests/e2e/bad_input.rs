@@ -102,6 +102,7 @@ const BATCH: usize = 16 * 1024 * 1024;
 
 const NOBODY: &str = "0198a2b0-0000-7000-8000-000000000000";
 
+/// Rule: Who hears of a job's runs?
 #[tokio::test]
 async fn bad_events_are_refused_and_leave_no_trace() {
     let (server, receiver) = (Server::start().await, Receiver::start().await);

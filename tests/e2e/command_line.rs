@@ -40,6 +40,7 @@ async fn an_event_is_sent_and_looked_up() {
     assert_eq!(server.api().all("/events").await.len(), 2, "explaining stores nothing");
 }
 
+/// Rule: What does the test of a channel do?
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_are_listed_shown_and_tested() {
     let (server, receiver) = (Server::start().await, Receiver::start().await);

@@ -50,6 +50,7 @@ async fn pass(server: &mut Server, sql: &str) {
     server.restart().await;
 }
 
+/// Rule: What if a channel in use is deleted?
 #[tokio::test]
 async fn a_channel_in_use_is_deleted_only_with_force_and_then_everywhere() {
     let server = start("3600").await;
@@ -110,6 +111,7 @@ async fn a_channel_in_use_is_deleted_only_with_force_and_then_everywhere() {
     assert_eq!(api.call(Method::DELETE, &format!("/channels/{unused}"), None).await.status, 204);
 }
 
+/// Rule: What if a channel is disabled?
 #[tokio::test]
 async fn what_a_disabled_channel_holds_does_not_age_for_seven_days_and_is_dead_then() {
     let mut server = start("0.05, 3600").await;
@@ -146,6 +148,7 @@ async fn what_a_disabled_channel_holds_does_not_age_for_seven_days_and_is_dead_t
     assert_eq!((metrics.accepted, metrics.of("delivered")), (2, 2));
 }
 
+/// Rule: When is a delivery tried again?
 #[tokio::test]
 async fn a_wait_that_the_service_names_is_kept_and_a_rate_limit_pauses_the_lane() {
     let server = start("0.7").await;
@@ -177,6 +180,7 @@ async fn a_wait_that_the_service_names_is_kept_and_a_rate_limit_pauses_the_lane(
     assert_eq!(first["attempts"].as_array().unwrap().len(), 2, "and is shown all the same");
 }
 
+/// Rule: When is a delivery tried again?
 #[tokio::test]
 async fn retry_is_for_what_is_dead_or_pending_and_uses_the_channel_as_it_is_now() {
     let server = start("3600").await;
@@ -221,6 +225,7 @@ async fn retry_is_for_what_is_dead_or_pending_and_uses_the_channel_as_it_is_now(
     assert_eq!((many.status, many.pointers), (422, vec!["/state".to_owned()]));
 }
 
+/// Rule: What if a request is repeated?
 #[tokio::test]
 async fn a_request_that_is_repeated_counts_once_for_a_day() {
     let (mut server, ops) = (Server::start().await, Receiver::start().await);

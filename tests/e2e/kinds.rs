@@ -142,6 +142,8 @@ fn explained<'a>(answer: &Value, channels: impl Iterator<Item = &'a String>) {
     assert!(!answer.to_string().contains("T0K3N"), "{answer}");
 }
 
+/// Rule: Is data ever more than data?
+/// Rule: What if a text is too long for a channel?
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_is_understood_by_its_service() {
     let server = Server::start().await;

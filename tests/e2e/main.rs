@@ -21,6 +21,7 @@ mod own_event_type;
 mod pg_dump;
 mod process;
 mod routing;
+mod rules;
 mod run;
 mod run_spool;
 mod run_terminal;

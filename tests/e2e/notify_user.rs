@@ -151,6 +151,9 @@ fn expected(mode: &str, mail: Mail, address: Address) -> Expected {
     }
 }
 
+/// Rule: Is the user told?
+/// Rule: What if the user cannot be told?
+/// Rule: What is the user's address?
 #[tokio::test]
 async fn user_login_reaches_exactly_the_right_people() {
     let all = Everybody::start().await;
@@ -177,6 +180,7 @@ async fn user_login_reaches_exactly_the_right_people() {
     assert_eq!((metrics.of("held"), metrics.of("suppressed")), (0, 12));
 }
 
+/// Rule: How is the user told?
 #[tokio::test]
 async fn the_users_mail_goes_through_the_first_enabled_email_channel_in_the_types_order() {
     let all = Everybody::start().await;
@@ -202,6 +206,7 @@ async fn the_users_mail_goes_through_the_first_enabled_email_channel_in_the_type
     assert_eq!(all.hook.count(), 0);
 }
 
+/// Rule: How is the user told?
 #[tokio::test]
 async fn a_channel_left_with_nobody_is_skipped_for_that_reason() {
     let all = Everybody::start().await;
@@ -266,6 +271,7 @@ async fn the_user_is_addressed_in_their_own_words() {
     assert!(others.as_str().unwrap().contains("To: ops@mail.example"), "{others}");
 }
 
+/// Rule: What does the test of an event type do?
 #[tokio::test]
 async fn a_test_tells_each_target_and_says_where_the_user_is_missing() {
     let all = Everybody::start().await;

@@ -14,6 +14,7 @@ fn check(problem: &Problem, pointer: &str) {
     assert!(problem.document["detail"].as_str().unwrap().contains("user_login"), "it names the type: {problem:?}");
 }
 
+/// Rule: May the user be told without an e-mail channel?
 #[tokio::test]
 async fn telling_the_user_without_an_email_channel_is_refused_when_it_is_saved() {
     let (server, hook, mail) = tokio::join!(Server::start(), Receiver::start(), SmtpReceiver::start());
@@ -49,6 +50,7 @@ async fn telling_the_user_without_an_email_channel_is_refused_when_it_is_saved()
     api.patch(LOGIN, json!({ "notify_user": null, "channels": null })).await;
 }
 
+/// Rule: May the user be told without an e-mail channel?
 #[tokio::test]
 async fn changing_the_global_channels_so_that_a_type_loses_its_email_channel_is_refused() {
     let (server, hook, mail) = tokio::join!(Server::start(), Receiver::start(), SmtpReceiver::start());

@@ -12,6 +12,7 @@ fn disk_full() -> Value {
 
 const SETTINGS: &str = "/settings/notifications/events/system_error";
 
+/// Rule: Which channels hear of a system event?
 #[tokio::test]
 async fn override_mute_and_reset() {
     let (server, ops, dba) = (Server::start().await, Receiver::start().await, Receiver::start().await);
@@ -53,6 +54,8 @@ async fn override_mute_and_reset() {
     assert_eq!(api.all("/events").await.len(), 13, "events that nobody was told of are kept too");
 }
 
+/// Rule: Is an event type on?
+/// Rule: What does the test of an event type do?
 #[tokio::test]
 async fn some_event_types_are_off_until_somebody_wants_them() {
     let (server, ops) = (Server::start().await, Receiver::start().await);
@@ -100,6 +103,7 @@ async fn every_event_type_reaches_a_receiver_as_explained() {
     assert!(sent >= 14, "{sent} event types");
 }
 
+/// Rule: Who hears of a job's runs?
 #[tokio::test]
 async fn a_job_tells_its_own_channels_each_by_its_condition() {
     let (server, ops, dba) = (Server::start().await, Receiver::start().await, Receiver::start().await);
@@ -126,6 +130,7 @@ async fn a_job_tells_its_own_channels_each_by_its_condition() {
     assert_eq!((ops.count(), dba.count()), (6, 1));
 }
 
+/// Rule: What if a channel is disabled?
 #[tokio::test]
 async fn a_disabled_channel_holds_what_it_is_told() {
     let (server, ops) = (Server::start().await, Receiver::start().await);
@@ -142,6 +147,8 @@ async fn a_disabled_channel_holds_what_it_is_told() {
     assert_eq!(api.settled().await.of("delivered"), 1);
 }
 
+/// Rule: What if one target fails?
+/// Rule: When is a delivery tried again?
 #[tokio::test]
 async fn a_channel_that_is_down_slows_no_other_and_is_tried_again() {
     let mut server = Server::prepare(&[]);

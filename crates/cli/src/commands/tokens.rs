@@ -53,7 +53,7 @@ pub(super) async fn create(args: TokenArgs, session: &Session) -> Result<(), Fai
 
 pub(super) async fn delete(name: &str, session: &Session) -> Result<(), Failure> {
     let id = session.token(name).await?;
-    session.client.delete(&["tokens", &id]).await?;
+    session.client.delete(&["tokens", &id], &[]).await?;
     session.done(&format!("The token {name} is deleted."))
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn update(args: &UserUpdate, session: &Session) -> Result<(), F
 
 pub(super) async fn delete(email: &str, session: &Session) -> Result<(), Failure> {
     let id = session.user(email).await?;
-    session.client.delete(&["users", &id]).await?;
+    session.client.delete(&["users", &id], &[]).await?;
     session.done(&format!("The account {email} is deleted."))
 }
 
