@@ -47,7 +47,7 @@ impl Problem {
             ("", "") => "the server gives no reason".to_owned(),
             (words, "") | ("", words) => words.to_owned(),
             // What is listed below need not stand here as well.
-            (title, _) if !document.errors.is_empty() => title.to_owned(),
+            (title, _) if !document.errors.is_empty() || !document.uses.is_empty() => title.to_owned(),
             (title, detail) => format!("{title}: {detail}"),
         };
         let mut words = format!("{} ({})", clean(&what), self.status.as_u16());
@@ -57,6 +57,9 @@ impl Problem {
         }
         for place in &document.uses {
             words += &format!("\n  used in {}", clean(place));
+        }
+        if !document.uses.is_empty() {
+            words += "\n  Take it out there, or delete it with --force, which takes it out everywhere.";
         }
         if self.status == StatusCode::UNAUTHORIZED {
             words += "\n  FANFARE_TOKEN holds the token that is sent; on the server's machine, the file admin-token in \
@@ -90,6 +93,16 @@ mod tests {
     fn a_refusal_without_faults_is_one_line() {
         let body = r#"{"title": "This cannot be done now", "detail": "the channel has been deleted"}"#;
         assert_eq!(words(409, body), "This cannot be done now: the channel has been deleted (409)");
+    }
+
+    #[test]
+    fn uses_are_listed_once() {
+        let body = r#"{"title": "The channel is in use", "detail": "the channel is in use: the global channels",
+            "uses": ["the global channels"]}"#;
+        let expected = "The channel is in use (409)\n\
+                        \x20 used in the global channels\n\
+                        \x20 Take it out there, or delete it with --force, which takes it out everywhere.";
+        assert_eq!(words(409, body), expected);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     args::{ChannelCreate, ChannelDelete, ChannelUpdate, JobCreate, JobUpdate, Lane, OrDefault, Tells},
     failure::Failure,
+    output::clean,
 };
 
 pub(super) async fn create_channel(args: ChannelCreate, session: &Session) -> Result<(), Failure> {
@@ -42,7 +43,8 @@ pub(super) async fn enable(name: &str, enabled: bool, session: &Session) -> Resu
 
 pub(super) async fn delete_channel(args: ChannelDelete, session: &Session) -> Result<(), Failure> {
     let id = session.channel(&args.channel).await?;
-    session.client.delete(&["channels", &id], &[("force", args.force.then(|| "true".to_owned()))]).await.map(drop)
+    session.client.delete(&["channels", &id], &[("force", args.force.then(|| "true".to_owned()))]).await?;
+    session.done(&format!("The channel {} is deleted.", clean(&args.channel)))
 }
 
 pub(super) async fn create_job(args: JobCreate, session: &Session) -> Result<(), Failure> {
@@ -68,7 +70,8 @@ pub(super) async fn update_job(args: JobUpdate, session: &Session) -> Result<(),
 
 pub(super) async fn delete_job(name: &str, session: &Session) -> Result<(), Failure> {
     let id = session.job(name).await?;
-    session.client.delete(&["jobs", &id], &[]).await.map(drop)
+    session.client.delete(&["jobs", &id], &[]).await?;
+    session.done(&format!("The job {} is deleted.", clean(name)))
 }
 
 async fn change_channel(id: &str, body: &Value, session: &Session) -> Result<(), Failure> {
