@@ -263,13 +263,18 @@ async fn a_request_that_is_repeated_counts_once_for_a_day() {
     let [by_name, by_id, other] = [run("nightly").await, run(&job).await, run("weekly").await];
     assert_eq!((&by_id["duplicate"], &by_id["id"]), (&json!(true), &by_name["id"]));
     assert_eq!(other["duplicate"], false);
-    assert_eq!(api.settled().await.accepted, 4);
-    assert_eq!(ops.count(), 4);
+    // So is another token.
+    let token = api.post("/tokens", json!({ "name": "sender", "scope": "send" })).await;
+    let sender = api.with_token(token["token"].as_str());
+    assert_eq!(sender.post("/events", keyed(event("one"))).await["duplicate"], false);
+    assert_eq!(sender.post("/events", keyed(event("one"))).await["duplicate"], true);
+    assert_eq!(api.settled().await.accepted, 5);
+    assert_eq!(ops.count(), 5);
 
     // A day later, the key is new, whatever is said with it; and old ones are not kept.
     let keys =
         |server: &Server| rows(&database(&server.data_dir()), "SELECT count(*) FROM fanfare_idempotency")[0][0].clone();
-    assert_eq!(keys(&server), "4");
+    assert_eq!(keys(&server), "5");
     pass(&mut server, &format!("UPDATE fanfare_idempotency SET created_at = created_at - {DAY_MS} - 1;")).await;
     let api = server.api();
     until("end of the old keys", PATIENCE, async || (keys(&server) == "0").then_some(())).await;

@@ -153,7 +153,6 @@ fn expected(mode: &str, mail: Mail, address: Address) -> Expected {
 
 /// Rule: Is the user told?
 /// Rule: What if the user cannot be told?
-/// Rule: What is the user's address?
 #[tokio::test]
 async fn user_login_reaches_exactly_the_right_people() {
     let all = Everybody::start().await;
@@ -178,6 +177,38 @@ async fn user_login_reaches_exactly_the_right_people() {
     assert_eq!(metrics.of("dead"), 0);
     // What waited in the disabled channel went with it: twelve sign-ins.
     assert_eq!((metrics.of("held"), metrics.of("suppressed")), (0, 12));
+}
+
+/// Rule: What is the user's address?
+#[tokio::test]
+async fn the_users_address_is_the_events_own_or_the_datas_or_an_accounts() {
+    let all = Everybody::start().await;
+    let api = all.api();
+    all.set("only", Mail::Enabled).await;
+    let password = "correct horse battery staple";
+    let account = json!({ "name": "Grace", "email": "grace@mail.example", "role": "viewer", "password": password });
+    let account = api.post("/users", account).await["id"].clone();
+    let told = async |data: Value, user: Value| {
+        let told = tell_of_user(api, "user_login", data, user).await;
+        let event = api.get(&format!("/events/{}", told.event)).await;
+        let target = event["deliveries"][0]["target"].as_str().unwrap().to_owned();
+        (target, told.targets[0].1.clone(), event["data"].clone())
+    };
+    let zoe = || json!({ "user_name": "Zoë", "email": "zoe@mail.example" });
+    let check = |(target, reason, data): (String, String, Value), address: &str, expected: Value| {
+        assert_eq!((target, reason), (format!("user:{address}"), "notify_user".to_owned()));
+        assert_eq!(data, expected);
+    };
+    let ada = json!({ "name": "Ada", "email": "ada@mail.example" });
+    check(told(zoe(), ada.clone()).await, "ada@mail.example", zoe());
+    check(told(zoe(), json!({ "email": "nobody" })).await, "zoe@mail.example", zoe());
+    check(told(zoe(), Value::Null).await, "zoe@mail.example", zoe());
+    let filled = json!({ "user_name": "Ada", "email": "ada@mail.example" });
+    check(told(json!({}), ada).await, "ada@mail.example", filled);
+    let filled = json!({ "user_name": "Grace", "email": "grace@mail.example" });
+    check(told(json!({}), json!({ "id": account })).await, "grace@mail.example", filled);
+    let unknown = told(json!({}), json!({ "id": "01987a5e-1234-7000-8000-0123456789ab" })).await;
+    assert_eq!((unknown.0.as_str(), unknown.1.as_str()), ("channel", "user_fallback"));
 }
 
 /// Rule: How is the user told?
