@@ -4,6 +4,7 @@
 mod access;
 mod backup;
 mod bad_input;
+mod canary;
 mod command_line;
 mod conditions;
 mod configuration;
@@ -28,4 +29,5 @@ mod run_terminal;
 mod secrets;
 mod tests_of;
 mod told;
+mod whole;
 mod wording;

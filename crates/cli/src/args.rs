@@ -138,7 +138,50 @@ pub(crate) enum Command {
     /// The keys that secrets are encrypted with
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Write the whole configuration into one document
+    Export(ExportArgs),
+    /// Make the configuration what an exported document says
+    Import(ImportArgs),
 }
+
+/// `fanfare export`
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_PASSPHRASE)]
+pub(crate) struct ExportArgs {
+    /// Where to write it, readable for you alone; to standard output if absent
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// `fanfare import`
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_PASSPHRASE)]
+pub(crate) struct ImportArgs {
+    /// The document; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only say what would change
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do it without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// Where the passphrase comes from. Not from an argument, which every user of the machine could read.
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArgs {
+    /// A file whose first line is the passphrase
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+const AFTER_PASSPHRASE: &str = "The passphrase that encrypts the secrets in the document is read from \
+                                --passphrase-file, else from FANFARE_PASSPHRASE, else from the terminal.";
 
 /// `fanfare keys`
 #[derive(Debug, Subcommand)]

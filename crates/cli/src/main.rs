@@ -7,6 +7,7 @@ mod config;
 mod failure;
 mod output;
 mod password;
+mod passphrase;
 mod problem;
 mod secret_files;
 mod serve;

@@ -280,11 +280,11 @@ impl Engine {
     }
 }
 
-fn refuse(faults: Vec<Fault>) -> Result<(), ConfigureError> {
+pub(crate) fn refuse(faults: Vec<Fault>) -> Result<(), ConfigureError> {
     if faults.is_empty() { Ok(()) } else { Err(ConfigureError::Invalid(faults)) }
 }
 
-fn check_name(name: &str) -> Vec<Fault> {
+pub(crate) fn check_name(name: &str) -> Vec<Fault> {
     let detail = match name.trim() {
         "" => "a name must not be empty".to_owned(),
         name if name.chars().count() > LONGEST_NAME => format!("a name has {LONGEST_NAME} characters at the most"),
@@ -294,12 +294,12 @@ fn check_name(name: &str) -> Vec<Fault> {
     vec![Fault::new("/name", detail)]
 }
 
-fn check_config(kind: &Kind, config: &Value) -> Vec<Fault> {
+pub(crate) fn check_config(kind: &Kind, config: &Value) -> Vec<Fault> {
     let faults = kind.build(config).err().unwrap_or_default();
     faults.into_iter().map(|fault| fault.under("/config")).collect()
 }
 
-fn check_lane(lane: &LaneSettings) -> Vec<Fault> {
+pub(crate) fn check_lane(lane: &LaneSettings) -> Vec<Fault> {
     let mut faults = Vec::new();
     if lane.concurrency.is_some_and(|n| !(1..=256).contains(&n)) {
         faults.push(Fault::new("/delivery/concurrency", "this is a number from 1 to 256"));
@@ -313,7 +313,7 @@ fn check_lane(lane: &LaneSettings) -> Vec<Fault> {
     faults
 }
 
-fn check_job(row: &JobRow, snapshot: &Snapshot) -> Vec<Fault> {
+pub(crate) fn check_job(row: &JobRow, snapshot: &Snapshot) -> Vec<Fault> {
     let mut faults = check_name(&row.name);
     if row.name.parse::<Uuid>().is_ok() {
         faults.push(Fault::new("/name", "a name must not look like an id"));

@@ -81,6 +81,11 @@ impl ChannelTable {
         self.by_id.get(&id)
     }
 
+    fn add(&mut self, entry: Arc<ChannelEntry>) {
+        self.by_id.insert(entry.info.id, entry.clone());
+        self.list.push(entry);
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<ChannelEntry>> {
         self.list.iter()
     }
@@ -95,14 +100,35 @@ impl Snapshot {
         for row in store.channels().await? {
             let known = before.channels.entry(row.id.into()).filter(|entry| entry.row == row);
             let entry = known.cloned().unwrap_or_else(|| Arc::new(entry(registry, row)));
-            channels.by_id.insert(entry.info.id, entry.clone());
-            channels.list.push(entry);
+            channels.add(entry);
         }
         let outbound = store.document(OUTBOUND).await?.map(|OutboundDocument { allow_networks }| allow_networks);
         let jobs = store.jobs().await?;
-        let keys = jobs.iter().map(|job| (fingerprint(&job.ping_key), job.id.into())).collect();
         let wordings = Wordings::load(&settings, &jobs, catalog, renderer, &before.wordings);
-        Ok(Self { settings, outbound, channels, jobs, keys, wordings })
+        Ok(Self { wordings, ..Self::with(settings, outbound, channels, jobs) })
+    }
+
+    /// A configuration that is not in force; its own wordings are not compiled.
+    pub(crate) fn of(
+        registry: &Registry,
+        settings: NotificationSettings,
+        outbound: Option<Vec<IpNet>>,
+        rows: Vec<ChannelRow>,
+        jobs: Vec<JobRow>,
+    ) -> Self {
+        let mut channels = ChannelTable::default();
+        rows.into_iter().for_each(|row| channels.add(Arc::new(entry(registry, row))));
+        Self::with(settings, outbound, channels, jobs)
+    }
+
+    fn with(
+        settings: NotificationSettings,
+        outbound: Option<Vec<IpNet>>,
+        channels: ChannelTable,
+        jobs: Vec<JobRow>,
+    ) -> Self {
+        let keys = jobs.iter().map(|job| (fingerprint(&job.ping_key), job.id.into())).collect();
+        Self { settings, outbound, channels, jobs, keys, wordings: Wordings::default() }
     }
 
     /// What outbound connections may reach by the settings.

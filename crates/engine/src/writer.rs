@@ -35,6 +35,7 @@ use crate::{
     send::{Done, Leased, Outside},
     snapshot::{Current, NOTIFICATIONS, OUTBOUND, Snapshot, Sources},
     watch::Watchers,
+    whole::{Changes, Moved, moved},
 };
 
 /// Requests in one transaction at the most.
@@ -103,6 +104,7 @@ pub(crate) enum Change {
     DeleteJob(Uuid),
     PutSettings(serde_json::Value),
     PutOutbound(serde_json::Value),
+    Import(Changes),
 }
 
 /// The health of every lane, for those who ask.
@@ -492,6 +494,7 @@ impl Writer {
                 self.store.put_document(NOTIFICATIONS, document, now).await?;
                 self.reload().await?;
             }
+            Change::Import(changes) => self.import(changes, now).await?,
             Change::PutOutbound(document) => {
                 self.store.put_document(OUTBOUND, document, now).await?;
                 self.reload().await?;
@@ -524,6 +527,39 @@ impl Writer {
 
     fn sources(&self) -> Sources<'_> {
         Sources { store: &self.store, registry: &self.registry, catalog: &self.catalog, renderer: &self.renderer }
+    }
+
+    /// Writes another configuration. What waits for channels that go is suppressed in the same transaction; what waits
+    /// for those that are disabled or enabled follows, and would by itself at the next start.
+    async fn import(&mut self, changes: Changes, now: i64) -> Result<(), StoreError> {
+        let before = self.current.get();
+        let removed = changes.iter().filter(|(table, _)| table.name == "channels").flat_map(|(_, d)| &d.removed);
+        let removed = removed.filter_map(|row| row.get("id")?.as_str()?.parse::<Uuid>().ok());
+        let (mut gone, mut left) = (Vec::new(), Vec::new());
+        for id in removed.collect::<Vec<_>>() {
+            let emptied = self.empty(id.into()).await;
+            gone.push((id, emptied.under_way));
+            left.push((ChannelId(id), emptied.left));
+        }
+        let jobs = self.store.jobs().await?;
+        if let Err(error) = self.store.write_whole(&changes, &gone).await {
+            left.into_iter().for_each(|(id, left)| self.put_back(id, left));
+            return Err(error);
+        }
+        for job in self.store.jobs().await? {
+            self.expect(&job, jobs.iter().find(|before| before.id == job.id), now).await?;
+        }
+        self.reload().await?;
+        let Moved { disabled, enabled } = moved(&before, &self.current.get());
+        for id in disabled {
+            self.hold(id, now).await?;
+        }
+        for id in enabled {
+            if self.store.unhold(id.0, now).await? > 0 {
+                self.wake(id, now, now);
+            }
+        }
+        Ok(())
     }
 
     /// Swaps the snapshot and makes the lanes those of its channels.

@@ -114,6 +114,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::settings::router())
         .merge(routes::outbound::router())
         .merge(routes::keys::router())
+        .merge(routes::whole::router())
         .merge(routes::jobs::router())
         .merge(routes::ping::router())
         .merge(routes::session::router())

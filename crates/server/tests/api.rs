@@ -30,6 +30,7 @@ async fn every_operation_answers_as_documented() {
     jobs(&api, &second).await;
     deliveries(&api, &first, &receiver).await;
     keys(&api, &first).await;
+    whole(&api, &first).await;
     deletion(&api, &first, &second).await;
     access(&api).await;
     watching(&api).await;
@@ -240,6 +241,44 @@ async fn keys(api: &Api, channel: &str) {
     assert!(rotated["secrets"].as_u64().unwrap() >= 2, "{rotated}");
     let test = api.send("POST", &format!("/api/v1/channels/{channel}/test"), None, &[]).await.expect(200);
     assert_eq!(test["ok"], true);
+}
+
+async fn whole(api: &Api, channel: &str) {
+    let passphrase = "correct horse";
+    let document = api.post("/api/v1/export", json!({"passphrase": passphrase})).await.expect(200);
+    assert!(document["sections"]["channels"].as_array().unwrap().iter().any(|row| row["id"] == channel));
+    assert!(!document.to_string().contains("s3cret"), "secrets are encrypted");
+    assert_eq!(api.post("/api/v1/export", json!({"passphrase": "short"})).await.pointers(422), ["/passphrase"]);
+
+    let import = async |document: &Value, passphrase: &str, dry_run: bool| {
+        let body = json!({"document": document, "passphrase": passphrase, "dry_run": dry_run});
+        api.post("/api/v1/import", body).await
+    };
+    let same = import(&document, passphrase, false).await.expect(200);
+    assert_eq!((&same["applied"], &same["sections"][0]["changed"]), (&json!(true), &json!([])), "{same}");
+    assert_eq!(import(&document, "wrong horse", true).await.pointers(422), ["/passphrase"]);
+    assert_eq!(import(&json!({}), passphrase, true).await.pointers(422), ["/document/format"]);
+    let mut later = document.clone();
+    later["version"] = 2.into();
+    assert_eq!(import(&later, passphrase, true).await.pointers(422), ["/document/version"]);
+
+    let at = document["sections"]["channels"].as_array().unwrap().iter().position(|row| row["id"] == channel).unwrap();
+    let mut renamed = document.clone();
+    renamed["sections"]["channels"][at]["name"] = "Renamed".into();
+    let planned = import(&renamed, passphrase, true).await.expect(200);
+    let change = json!([{"id": channel, "name": "Renamed", "pointers": ["/name"]}]);
+    assert_eq!((&planned["applied"], &planned["sections"][0]["changed"]), (&json!(false), &change));
+    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "First");
+    let done = import(&renamed, passphrase, false).await.expect(200);
+    assert_eq!((&done["applied"], &done["sections"][0]["changed"]), (&json!(true), &change));
+    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Renamed");
+    // Something that is wrong changes nothing at all.
+    renamed["sections"]["channels"][at]["name"] = "Again".into();
+    renamed["sections"]["channels"][at]["kind"] = "pigeon".into();
+    let place = |name: &str| format!("/document/sections/channels/{at}/{name}");
+    assert_eq!(import(&renamed, passphrase, false).await.pointers(422), [place("kind")]);
+    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Renamed");
+    import(&document, passphrase, false).await.expect(200);
 }
 
 async fn event_types(api: &Api, receiver: &Receiver) {

@@ -13,6 +13,48 @@ pub(super) struct List<T> {
     pub(super) next_cursor: Option<String>,
 }
 
+/// What an import changes, or would change.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImportReport {
+    pub(super) applied: bool,
+    pub(super) sections: Vec<SectionReport>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What changes in one section of a configuration.
+#[derive(Debug, Deserialize)]
+pub(super) struct SectionReport {
+    pub(super) name: String,
+    pub(super) created: Vec<ItemChange>,
+    pub(super) changed: Vec<ItemChange>,
+    pub(super) removed: Vec<ItemChange>,
+    pub(super) unchanged: usize,
+}
+
+/// One thing that changes.
+#[derive(Debug, Deserialize)]
+pub(super) struct ItemChange {
+    pub(super) name: String,
+    pub(super) pointers: Vec<String>,
+}
+
+/// Something that is not as it should be, and where.
+#[derive(Debug, Deserialize)]
+pub(super) struct Warning {
+    pub(super) pointer: String,
+    pub(super) detail: String,
+}
+
+impl ImportReport {
+    /// Whether nothing changes.
+    pub(super) fn is_empty(&self) -> bool {
+        let none = |section: &SectionReport| {
+            section.created.is_empty() && section.changed.is_empty() && section.removed.is_empty()
+        };
+        self.sections.iter().all(none)
+    }
+}
+
 /// That all secrets are encrypted anew.
 #[derive(Debug, Deserialize)]
 pub(super) struct KeysRotated {

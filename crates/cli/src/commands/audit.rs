@@ -35,7 +35,7 @@ pub(super) async fn export(filters: AuditFilters, format: ExportFormat, session:
     let mut query = query(filters);
     query.push(("format", Some(word(&format))));
     let answer = session.client.get(&["audit"], &query).await?;
-    session.pass_on(&answer.text())
+    session.print(&answer.text())
 }
 
 fn query(filters: AuditFilters) -> Vec<(&'static str, Option<String>)> {

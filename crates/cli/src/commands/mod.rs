@@ -10,6 +10,7 @@ mod deliveries;
 mod event_types;
 mod events;
 mod explain;
+mod import;
 mod jobs;
 mod keys;
 mod outbound;
@@ -79,6 +80,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Deliveries(DeliveriesCommand::Show { delivery }) => deliveries::show(&delivery, session).await,
         Command::Deliveries(DeliveriesCommand::Retry(args)) => deliveries::retry(args, session).await,
         Command::Deliveries(DeliveriesCommand::Watch) => watch::watch(session).await,
+        Command::Export(args) => import::export(&args, session).await,
+        Command::Import(args) => import::import(&args, session).await,
         Command::Keys(KeysCommand::Rotate) => keys::rotate(session).await,
         Command::Outbound(OutboundCommand::Show) => outbound::show(session).await,
         Command::Outbound(OutboundCommand::Allow { networks }) => outbound::allow(&networks, session).await,

@@ -68,12 +68,8 @@ impl Session {
         if self.json { Ok(()) } else { self.print(text) }
     }
 
-    /// Passes on a file of the server's as it is.
-    pub(crate) fn pass_on(&self, text: &str) -> Result<(), Failure> {
-        self.print(text)
-    }
-
-    fn print(&self, text: &str) -> Result<(), Failure> {
+    /// Prints a text to standard output.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         output::print(text).map_err(|error| Failure::Failed(format!("the output cannot be written: {error}")))
     }
 

@@ -76,7 +76,7 @@ pub(super) fn environment(
     let (mut values, mut warnings) = (Dict::new(), Vec::new());
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with("FANFARE_")) else { continue };
-        if name.starts_with("FANFARE_VAR_") {
+        if name.starts_with("FANFARE_VAR_") || name == crate::passphrase::VARIABLE {
             continue;
         }
         let key = KEYS.into_iter().find(|key| variable(key) == name);

@@ -13,5 +13,6 @@ pub(crate) mod outbound;
 pub(crate) mod plan;
 pub(crate) mod settings;
 pub(crate) mod token;
+pub(crate) mod whole;
 pub(crate) mod wording;
 pub(crate) mod words;

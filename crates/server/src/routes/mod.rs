@@ -13,6 +13,7 @@ pub(crate) mod outbound;
 pub(crate) mod ping;
 pub(crate) mod service;
 pub(crate) mod session;
+pub(crate) mod whole;
 pub(crate) mod settings;
 pub(crate) mod stream;
 pub(crate) mod tokens;

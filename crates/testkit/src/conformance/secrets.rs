@@ -23,7 +23,7 @@ impl Secrets {
     }
 
     /// The same without a panic.
-    pub(super) fn hidden(&self, what: &str, text: &str) -> Result<(), String> {
+    pub fn hidden(&self, what: &str, text: &str) -> Result<(), String> {
         match self.0.iter().find(|form| text.contains(form.as_str())) {
             Some(form) => Err(format!("{what} shows a secret as {form}")),
             None => Ok(()),
@@ -38,6 +38,8 @@ fn disguises(secret: &str) -> Vec<String> {
         byte => format!("%{byte:02X}"),
     });
     let mut forms = vec![secret.to_owned(), percent.collect()];
+    forms.push(secret.bytes().map(|byte| format!("%{byte:02X}")).collect());
+    forms.push(secret.bytes().map(|byte| format!("%{byte:02x}")).collect());
     let json = serde_json::to_string(secret).unwrap();
     forms.push(json[1..json.len() - 1].to_owned());
     forms.extend(base64_anywhere(secret.as_bytes()));

@@ -1,0 +1,154 @@
+//! `fanfare export` and `fanfare import`
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, BufRead, IsTerminal, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::{
+    Session,
+    answers::{ImportReport, ItemChange},
+};
+use crate::{
+    args::{ExportArgs, ImportArgs},
+    client::Answer,
+    failure::Failure,
+    output::{Cell, Screen, Table, Tone, clean},
+    passphrase::passphrase,
+};
+
+pub(super) async fn export(args: &ExportArgs, session: &Session) -> Result<(), Failure> {
+    let passphrase = passphrase(&args.passphrase, true)?;
+    let body = json!({ "passphrase": passphrase.expose_secret() });
+    let document: Value = session.client.post(&["export"], Some(&body)).await?.read()?;
+    let text = format!("{document:#}");
+    match &args.output {
+        None => session.print(&text),
+        Some(file) => write(file, &text).map_err(|error| {
+            Failure::Failed(format!("{} cannot be written: {error}", file.display()))
+        }),
+    }
+}
+
+pub(super) async fn import(args: &ImportArgs, session: &Session) -> Result<(), Failure> {
+    let document = read(&args.file)?;
+    let passphrase = passphrase(&args.passphrase, false)?;
+    let run = async |dry_run: bool| {
+        let body = json!({ "document": document, "passphrase": passphrase.expose_secret(), "dry_run": dry_run });
+        session.client.post(&["import"], Some(&body)).await
+    };
+    let planned = run(true).await?;
+    let plan: ImportReport = planned.read()?;
+    if args.dry_run || plan.is_empty() {
+        return show(&planned, session);
+    }
+    if !args.yes {
+        confirm(&plan, session)?;
+    }
+    show(&run(false).await?, session)
+}
+
+/// Shows a plan and asks whether it is meant.
+pub(super) fn confirm(plan: &ImportReport, session: &Session) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::WrongUse("nobody is there to ask: --yes does it, --dry-run only says what it is".into()));
+    }
+    eprint!("{}\n\nDo this? [y/N] ", words(plan, &session.screen));
+    let mut answer = String::new();
+    let read = io::stderr().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.map_err(|error| Failure::Failed(format!("the terminal cannot be read: {error}")))?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::Failed("nothing was changed".into())),
+    }
+}
+
+fn show(answer: &Answer, session: &Session) -> Result<(), Failure> {
+    session.show(answer, words)
+}
+
+fn words(report: &ImportReport, screen: &Screen) -> String {
+    let mut table = Table::new(["", "SECTION", "NAME", "~CHANGES"]);
+    let mut unchanged = 0;
+    for section in &report.sections {
+        unchanged += section.unchanged;
+        let mut rows = |sign, tone, items: &[ItemChange]| {
+            for item in items {
+                table.row([
+                    Cell::toned(sign, tone),
+                    (&section.name).into(),
+                    (&item.name).into(),
+                    item.pointers.join(" ").into(),
+                ]);
+            }
+        };
+        rows("+", Tone::Good, &section.created);
+        rows("~", Tone::Strong, &section.changed);
+        rows("-", Tone::Bad, &section.removed);
+    }
+    let mut text = table.render(screen, "There is nothing to change.");
+    for warning in &report.warnings {
+        text += &format!("\nwarning: {}: {}", clean(&warning.pointer), clean(&warning.detail));
+    }
+    let done = match (report.is_empty(), report.applied) {
+        (true, _) => "",
+        (false, true) => "Done. ",
+        (false, false) => "Nothing was changed yet. ",
+    };
+    text + &format!("\n\n{done}{unchanged} stay as they are.")
+}
+
+fn read(file: &Path) -> Result<Value, Failure> {
+    let mut text = String::new();
+    let read = match file == Path::new("-") {
+        true => io::stdin().read_to_string(&mut text).map(drop),
+        false => fs::read_to_string(file).map(|content| text = content),
+    };
+    read.map_err(|error| Failure::WrongUse(format!("{} cannot be read: {error}", file.display())))?;
+    let wrong = |error| Failure::WrongUse(format!("{} is not JSON: {error}", file.display()));
+    serde_json::from_str(&text).map_err(wrong)
+}
+
+/// For the owner alone: even encrypted, it is a copy of the keys to everybody's inboxes.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::test_screen;
+
+    #[test]
+    fn what_changes_is_listed() {
+        let report = serde_json::from_value(json!({
+            "applied": false,
+            "sections": [{
+                "name": "channels", "unchanged": 2,
+                "created": [{ "id": "1", "name": "new", "pointers": [] }],
+                "changed": [{ "id": "2", "name": "ops", "pointers": ["/config/url", "/enabled"] }],
+                "removed": [{ "id": "3", "name": "old", "pointers": [] }],
+            }],
+            "warnings": [{ "pointer": "/document/x", "detail": "kept" }],
+        }));
+        let text = words(&report.unwrap(), &test_screen(None));
+        let expected = "\
+   SECTION   NAME  CHANGES
++  channels  new
+~  channels  ops   /config/url /enabled
+-  channels  old
+warning: /document/x: kept
+
+Nothing was changed yet. 2 stay as they are.";
+        assert_eq!(text, expected);
+        let nothing = serde_json::from_value(json!({ "applied": true, "sections": [], "warnings": [] }));
+        assert!(words(&nothing.unwrap(), &test_screen(None)).starts_with("There is nothing to change."));
+    }
+}
