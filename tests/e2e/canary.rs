@@ -40,8 +40,12 @@ fn config(kind: &str, at: &str, new: &mut dyn FnMut(&str) -> String) -> Value {
         }),
         "discord" => json!({ "webhook_url": format!("{at}/api/webhooks/123456789012345678/{}", new("token")) }),
         "slack" => json!({ "webhook_url": format!("{at}/services/T0/B0/{}", new("token")) }),
-        "teams" => json!({ "webhook_url": format!("{at}/workflows/x/triggers/manual/paths/invoke?sig={}", new("sig")) }),
-        "telegram" => json!({ "bot_token": format!("123456789:{}_AAAAAAAAAA", new("bot")), "chat_id": "-1", "api_url": at }),
+        "teams" => {
+            json!({ "webhook_url": format!("{at}/workflows/x/triggers/manual/paths/invoke?sig={}", new("sig")) })
+        }
+        "telegram" => {
+            json!({ "bot_token": format!("123456789:{}_AAAAAAAAAA", new("bot")), "chat_id": "-1", "api_url": at })
+        }
         "gotify" => json!({ "server_url": at, "app_token": format!("A{}", new("app")) }),
         "ntfy" => json!({ "server_url": at, "topic": "alerts", "access_token": format!("tk_{}", new("access")) }),
         "twilio" => json!({
@@ -58,10 +62,7 @@ fn config(kind: &str, at: &str, new: &mut dyn FnMut(&str) -> String) -> Value {
 
 /// The members that a schema of a configuration says are secret.
 fn secret_members(schema: &Value) -> Vec<String> {
-    let is_secret = |member: &Value| {
-        let of = |value: &Value| value.to_string().contains("\"writeOnly\":true");
-        of(member)
-    };
+    let is_secret = |member: &Value| member.to_string().contains("\"writeOnly\":true");
     let members = schema["properties"].as_object().unwrap().iter();
     members.filter(|(_, member)| is_secret(member)).map(|(name, _)| name.clone()).collect()
 }
@@ -96,8 +97,12 @@ async fn no_secret_is_ever_seen() {
         SmtpReceiver::builder().tls(&["127.0.0.1"]).account("me@mail.example", "another").start().await,
     ];
     mail[1].say_always(At::Auth, "535 5.7.8 no such password for you");
-    let far = Far { http: vec![parrot(200).await, parrot(404).await, parrot(503).await, parrot(400).await], mail: mail.into() };
-    far.http[0].answer_with(|_| Answer::status(200).body(r#"{"ok":true,"id":1,"sid":"SM1","result":{"message_id":1}}"#));
+    let far = Far {
+        http: vec![parrot(200).await, parrot(404).await, parrot(503).await, parrot(400).await],
+        mail: mail.into(),
+    };
+    far.http[0]
+        .answer_with(|_| Answer::status(200).body(r#"{"ok":true,"id":1,"sid":"SM1","result":{"message_id":1}}"#));
 
     let mut server = Server::prepare(&[("FANFARE_LOG", "trace"), ("FANFARE_SECRET_KEY", &key)]);
     server.set("FANFARE_ADMIN_TOKEN", &admin);
@@ -107,7 +112,8 @@ async fn no_secret_is_ever_seen() {
     let authorities = server.place().join("authorities.pem");
     fs::write(&authorities, far.mail.iter().map(SmtpReceiver::authority).collect::<Vec<_>>().concat()).unwrap();
     server.set("FANFARE_EXTRA_CA_FILE", authorities.to_str().unwrap());
-    fs::write(server.place().join("fanfare.toml"), "[engine]\nretry_schedule_s = [0.05]\njitter = 0\nlifetime_s = 2\n").unwrap();
+    fs::write(server.place().join("fanfare.toml"), "[engine]\nretry_schedule_s = [0.05]\njitter = 0\nlifetime_s = 2\n")
+        .unwrap();
     server.restart().await;
     let api = server.api().with_token(Some(&admin));
     let mut said: BTreeMap<String, String> = BTreeMap::new();
@@ -128,7 +134,7 @@ async fn no_secret_is_ever_seen() {
             _ => far.http.iter().map(|receiver| receiver.url("")).collect(),
         };
         for (n, at) in ends.iter().enumerate() {
-            let config = config(name, at, &mut |what| canaries.hatch(&format!("{name}{n}{what}")));
+            let config = config(name, at, &mut |what: &str| canaries.hatch(&format!("{name}{n}{what}")));
             for member in secret_members(&kind["config_schema"]) {
                 assert!(!config[&member].is_null(), "{name}: nothing secret in {member}");
             }
@@ -161,9 +167,11 @@ async fn no_secret_is_ever_seen() {
             _ => far.http.iter().map(|receiver| receiver.url("")).collect(),
         };
         for (n, at) in ends.iter().enumerate() {
-            let config = config(name, at, &mut |what| canaries.hatch(&format!("{name}{n}{what}again")));
+            let config = config(name, at, &mut |what: &str| canaries.hatch(&format!("{name}{n}{what}again")));
             let channel = json!({ "name": format!("{name} {n}"), "kind": name, "config": config });
-            again.push(ask(&mut said, Method::POST, "/channels", Some(channel)).await.ok()["id"].as_str().unwrap().to_owned());
+            again.push(
+                ask(&mut said, Method::POST, "/channels", Some(channel)).await.ok()["id"].as_str().unwrap().to_owned(),
+            );
         }
     }
     let global: Vec<_> = again.iter().map(String::as_str).collect();
@@ -225,15 +233,21 @@ async fn mistakes(server: &Server, canaries: &mut Canaries, said: &mut BTreeMap<
         ("webhook", json!({ "url": format!("ftp://host/{}", canaries.hatch("bad scheme")) })),
         ("webhook", json!({ "url": format!("https://user:{}@host/", canaries.hatch("url password")) })),
         ("webhook", json!({ "url": canaries.hatch("no url") })),
-        ("webhook", json!({ "url": "https://a.example/", "authorization": format!("a\n{}", canaries.hatch("line break")) })),
+        (
+            "webhook",
+            json!({ "url": "https://a.example/", "authorization": format!("a\n{}", canaries.hatch("line break")) }),
+        ),
         ("webhook", json!({ "url": "https://a.example/", "signing_secret": canaries.hatch("bad signing") })),
         ("webhook", json!({ "url": "https://a.example/", "headers": { "a b": canaries.hatch("bad header") } })),
         ("webhook", json!({ "url": "https://a.example/", "headers": [canaries.hatch("list")] })),
         ("webhook", json!({ "url": { "env": 3, "x": canaries.hatch("bad reference") } })),
         ("telegram", json!({ "bot_token": format!("{} x", canaries.hatch("bad bot")), "chat_id": "-1" })),
         ("discord", json!({ "webhook_url": format!("https://a.example/{}", canaries.hatch("bad path")) })),
-        ("email", json!({ "host": "mail.example", "from": "f@mail.example", "to": ["o@mail.example"], "security": "none",
-            "username": "me", "password": canaries.hatch("plain password") })),
+        (
+            "email",
+            json!({ "host": "mail.example", "from": "f@mail.example", "to": ["o@mail.example"], "security": "none",
+            "username": "me", "password": canaries.hatch("plain password") }),
+        ),
     ] {
         wrong.push(json!({ "name": "wrong", "kind": kind, "config": config }));
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod apply;
 mod backup;
 mod bad_input;
 mod canary;

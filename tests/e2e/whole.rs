@@ -97,7 +97,8 @@ async fn a_round_trip_keeps_every_table() {
 
     // Every table is either in the document, with something in it, or is said to be no configuration.
     let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
-    let tables: BTreeSet<_> = rows(&database(&one.data_dir()), names).into_iter().map(|mut row| row.remove(0)).collect();
+    let tables: BTreeSet<_> =
+        rows(&database(&one.data_dir()), names).into_iter().map(|mut row| row.remove(0)).collect();
     let sections = document["sections"].as_object().unwrap();
     let exported: BTreeSet<_> = sections.keys().map(|name| format!("fanfare_{name}")).collect();
     let known = exported.iter().cloned().chain(NO_CONFIGURATION.iter().map(|&name| name.to_owned())).collect();
@@ -125,9 +126,11 @@ async fn a_round_trip_keeps_every_table() {
     let got = &receiver.requests()[0];
     assert_eq!((got.path.as_str(), got.header("x-key")), ("/hooks/p4th", Some("h34der")));
     let again = import(&other, &export(&other).await, true).await;
-    let nothing = again["sections"].as_array().unwrap().iter().all(|section| {
-        ["created", "changed", "removed"].iter().all(|what| section[*what] == json!([]))
-    });
+    let nothing = again["sections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .all(|section| ["created", "changed", "removed"].iter().all(|what| section[*what] == json!([])));
     assert!(nothing, "{again}");
 }
 
@@ -144,11 +147,20 @@ async fn an_import_removes_and_changes_and_what_waits_follows() {
     let document = export(&server).await;
 
     // A channel that the document does not know, with something that waits for it; and a change.
-    let late = id(&server.api().post("/channels", json!({
-        "name": "late", "kind": "webhook", "config": { "url": receiver.url("/late") }, "enabled": false,
-    })).await);
+    let late = id(&server
+        .api()
+        .post(
+            "/channels",
+            json!({
+                "name": "late", "kind": "webhook", "config": { "url": receiver.url("/late") }, "enabled": false,
+            }),
+        )
+        .await);
     server.api().make_global(&[&late, &channel]).await;
-    server.api().patch(&format!("/channels/{channel}"), json!({ "enabled": false, "config": { "method": "PUT" } })).await;
+    server
+        .api()
+        .patch(&format!("/channels/{channel}"), json!({ "enabled": false, "config": { "method": "PUT" } }))
+        .await;
     let event = json!({ "type": "system_error", "data": { "component": "c", "error": "e" } });
     server.api().post("/events", event).await;
     assert_eq!(server.api().metrics().await.of("held"), 2);
@@ -241,7 +253,8 @@ async fn the_command_line_exports_and_imports() {
     assert!(none.err.contains("FANFARE_PASSPHRASE"), "{none:?}");
     let _ = server.cli().run(&["export", "--output", name, "--passphrase-file", said]).done();
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let printed = server.run(&["export"], &[("FANFARE_PASSPHRASE", PASSPHRASE), ("FANFARE_URL", server.api().url())]).done();
+    let printed =
+        server.run(&["export"], &[("FANFARE_PASSPHRASE", PASSPHRASE), ("FANFARE_URL", server.api().url())]).done();
     assert!(!printed.err.contains("warning"), "{printed:?}");
     assert_eq!(printed.json()["sections"]["jobs"][0]["name"], "nightly");
 

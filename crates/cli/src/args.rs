@@ -142,6 +142,22 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Make the configuration what an exported document says
     Import(ImportArgs),
+    /// Make channels, jobs and settings what a file wants, by name
+    Apply(ApplyArgs),
+}
+
+/// `fanfare apply`
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The file, in TOML; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only say what would change
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do it without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 /// `fanfare export`

@@ -344,7 +344,7 @@ fn with_spec(row: JobRow, spec: JobSpec) -> JobRow {
 }
 
 /// 122 random bits, as check-in URLs have them.
-fn ping_key() -> String {
+pub(crate) fn ping_key() -> String {
     Uuid::from_u128(rand::random()).to_string()
 }
 

@@ -279,6 +279,21 @@ async fn whole(api: &Api, channel: &str) {
     assert_eq!(import(&renamed, passphrase, false).await.pointers(422), [place("kind")]);
     assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Renamed");
     import(&document, passphrase, false).await.expect(200);
+
+    let wanted = json!({"jobs": [{"name": "applied", "notifications": [{"channel": "First", "condition": "always"}]}]});
+    let apply = async |document: &Value, dry_run: bool| {
+        api.post("/api/v1/apply", json!({"document": document, "dry_run": dry_run})).await
+    };
+    let planned = apply(&wanted, true).await.expect(200);
+    assert_eq!(planned["sections"][1]["created"][0]["name"], "applied", "{planned}");
+    apply(&wanted, false).await.expect(200);
+    let again = apply(&wanted, false).await.expect(200);
+    assert_eq!((&again["sections"][1]["created"], &again["sections"][1]["changed"]), (&json!([]), &json!([])));
+    let wrong = json!({"jobs": [{"name": "x", "notifications": [{"channel": "nobody", "condition": "always"}]}]});
+    assert_eq!(apply(&wrong, true).await.pointers(422), ["/document/jobs/0/notifications/0/channel"]);
+    let jobs = api.get("/api/v1/jobs").await.expect(200);
+    let applied = jobs.as_array().unwrap().iter().find(|job| job["name"] == "applied").unwrap();
+    api.delete(&format!("/api/v1/jobs/{}", applied["id"].as_str().unwrap())).await.expect(204);
 }
 
 async fn event_types(api: &Api, receiver: &Receiver) {

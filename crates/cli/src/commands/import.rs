@@ -1,8 +1,8 @@
-//! `fanfare export` and `fanfare import`
+//! `fanfare export`, `fanfare import` and `fanfare apply`
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, BufRead, IsTerminal, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -15,7 +15,7 @@ use super::{
     answers::{ImportReport, ItemChange},
 };
 use crate::{
-    args::{ExportArgs, ImportArgs},
+    args::{ApplyArgs, ExportArgs, ImportArgs},
     client::Answer,
     failure::Failure,
     output::{Cell, Screen, Table, Tone, clean},
@@ -29,32 +29,52 @@ pub(super) async fn export(args: &ExportArgs, session: &Session) -> Result<(), F
     let text = format!("{document:#}");
     match &args.output {
         None => session.print(&text),
-        Some(file) => write(file, &text).map_err(|error| {
-            Failure::Failed(format!("{} cannot be written: {error}", file.display()))
-        }),
+        Some(file) => write(file, &text)
+            .map_err(|error| Failure::Failed(format!("{} cannot be written: {error}", file.display()))),
     }
 }
 
 pub(super) async fn import(args: &ImportArgs, session: &Session) -> Result<(), Failure> {
-    let document = read(&args.file)?;
+    let text = read(&args.file)?;
+    let wrong = |error| Failure::WrongUse(format!("{} is not JSON: {error}", args.file.display()));
+    let document: Value = serde_json::from_str(&text).map_err(wrong)?;
     let passphrase = passphrase(&args.passphrase, false)?;
     let run = async |dry_run: bool| {
         let body = json!({ "document": document, "passphrase": passphrase.expose_secret(), "dry_run": dry_run });
         session.client.post(&["import"], Some(&body)).await
     };
+    carry_out(run, args.dry_run, args.yes, session).await
+}
+
+pub(super) async fn apply(args: &ApplyArgs, session: &Session) -> Result<(), Failure> {
+    let document = from_toml(&read(&args.file)?, &args.file)?;
+    let run = async |dry_run: bool| {
+        let body = json!({ "document": document, "dry_run": dry_run });
+        session.client.post(&["apply"], Some(&body)).await
+    };
+    carry_out(run, args.dry_run, args.yes, session).await
+}
+
+/// First what would change, then whether that is meant, then doing it. `run` is told whether it is only asked.
+async fn carry_out(
+    run: impl AsyncFn(bool) -> Result<Answer, Failure>,
+    dry_run: bool,
+    yes: bool,
+    session: &Session,
+) -> Result<(), Failure> {
     let planned = run(true).await?;
     let plan: ImportReport = planned.read()?;
-    if args.dry_run || plan.is_empty() {
-        return show(&planned, session);
+    if dry_run || plan.is_empty() {
+        return session.show(&planned, words);
     }
-    if !args.yes {
+    if !yes {
         confirm(&plan, session)?;
     }
-    show(&run(false).await?, session)
+    session.show(&run(false).await?, words)
 }
 
 /// Shows a plan and asks whether it is meant.
-pub(super) fn confirm(plan: &ImportReport, session: &Session) -> Result<(), Failure> {
+fn confirm(plan: &ImportReport, session: &Session) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::WrongUse("nobody is there to ask: --yes does it, --dry-run only says what it is".into()));
     }
@@ -66,10 +86,6 @@ pub(super) fn confirm(plan: &ImportReport, session: &Session) -> Result<(), Fail
         "y" | "yes" => Ok(()),
         _ => Err(Failure::Failed("nothing was changed".into())),
     }
-}
-
-fn show(answer: &Answer, session: &Session) -> Result<(), Failure> {
-    session.show(answer, words)
 }
 
 fn words(report: &ImportReport, screen: &Screen) -> String {
@@ -103,15 +119,21 @@ fn words(report: &ImportReport, screen: &Screen) -> String {
     text + &format!("\n\n{done}{unchanged} stay as they are.")
 }
 
-fn read(file: &Path) -> Result<Value, Failure> {
-    let mut text = String::new();
-    let read = match file == Path::new("-") {
-        true => io::stdin().read_to_string(&mut text).map(drop),
-        false => fs::read_to_string(file).map(|content| text = content),
+fn read(file: &Path) -> Result<String, Failure> {
+    let text = match file == Path::new("-") {
+        true => io::read_to_string(io::stdin()),
+        false => fs::read_to_string(file),
     };
-    read.map_err(|error| Failure::WrongUse(format!("{} cannot be read: {error}", file.display())))?;
-    let wrong = |error| Failure::WrongUse(format!("{} is not JSON: {error}", file.display()));
-    serde_json::from_str(&text).map_err(wrong)
+    text.map_err(|error| Failure::WrongUse(format!("{} cannot be read: {error}", file.display())))
+}
+
+/// The library's own text shows the line, which may hold a secret.
+fn from_toml(text: &str, file: &Path) -> Result<Value, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let why = error.message().replace('\n', ", ");
+        Failure::WrongUse(format!("{}, line {line}: {why}", file.display()))
+    })
 }
 
 /// For the owner alone: even encrypted, it is a copy of the keys to everybody's inboxes.

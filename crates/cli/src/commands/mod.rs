@@ -82,6 +82,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Deliveries(DeliveriesCommand::Watch) => watch::watch(session).await,
         Command::Export(args) => import::export(&args, session).await,
         Command::Import(args) => import::import(&args, session).await,
+        Command::Apply(args) => import::apply(&args, session).await,
         Command::Keys(KeysCommand::Rotate) => keys::rotate(session).await,
         Command::Outbound(OutboundCommand::Show) => outbound::show(session).await,
         Command::Outbound(OutboundCommand::Allow { networks }) => outbound::allow(&networks, session).await,

@@ -1,8 +1,6 @@
 //! Whether a configuration that comes from outside can be one of ours.
 
-use fanfare_core::{
-    Assignment, Catalog, Fault, NetworkRules, NotificationSettings, Registry, check_settings,
-};
+use fanfare_core::{Assignment, Catalog, Fault, NetworkRules, NotificationSettings, Registry, check_settings};
 use fanfare_store::{ChannelRow, ConfigRow, JobRow};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -77,6 +75,7 @@ pub(super) fn candidate(sections: &[Section], before: &Snapshot, registry: &Regi
 pub(super) fn check(
     sections: &[Section],
     after: &Snapshot,
+    before: Option<&NotificationSettings>,
     registry: &Registry,
     catalog: &Catalog,
     network: &dyn NetworkRules,
@@ -100,7 +99,7 @@ pub(super) fn check(
         faults.extend(check_job(job, after).into_iter().map(|fault| fault.under(&at)));
     }
     let at = place(section(sections, "settings"), 0, |row| row["name"] == NOTIFICATIONS) + "/document";
-    let found = check_settings(&after.settings, &after.settings, catalog, &after.channels);
+    let found = check_settings(&after.settings, before.unwrap_or(&after.settings), catalog, &after.channels);
     // What may be kept and not be made: an event type that tells the user without an e-mail channel.
     let kept = check_settings(&after.settings, &NotificationSettings::default(), catalog, &after.channels);
     warnings.extend(kept.into_iter().filter(|fault| !found.contains(fault)).map(|fault| fault.under(&at)));

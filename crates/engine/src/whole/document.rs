@@ -19,7 +19,7 @@ const ENCRYPTED: &str = "encrypted";
 const SHORTEST_PASSPHRASE: usize = 8;
 
 /// One table as the document has it, in clear.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Section {
     pub(super) table: ConfigTable,
     pub(super) rows: Vec<ConfigRow>,
@@ -33,7 +33,11 @@ pub(super) fn check_passphrase(passphrase: &str) -> Vec<Fault> {
 }
 
 /// The document of these rows.
-pub(super) fn write(whole: &[ConfigRows], passphrase: &str, now: Timestamp) -> Result<Value, fanfare_store::StoreError> {
+pub(super) fn write(
+    whole: &[ConfigRows],
+    passphrase: &str,
+    now: Timestamp,
+) -> Result<Value, fanfare_store::StoreError> {
     let stretching = Stretching::new();
     let keyring = stretching.keyring(passphrase)?;
     let mut sections = Map::new();

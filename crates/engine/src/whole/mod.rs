@@ -1,14 +1,17 @@
 //! The whole configuration as one document: out of here, and back in.
 
+mod apply;
 mod check;
 mod document;
 mod report;
 
+use fanfare_core::NotificationSettings;
 use fanfare_store::{ConfigTable, Difference, TABLES, difference};
 use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
 
-use crate::{ConfigureError, Engine, Submission, engine::Inner, configure::refuse, snapshot::Snapshot, writer::Change};
+use crate::{ConfigureError, Engine, Submission, configure::refuse, engine::Inner, snapshot::Snapshot, writer::Change};
+use apply::Meant;
 use document::Section;
 pub use report::{ImportReport, ItemChange, SectionReport};
 
@@ -46,10 +49,40 @@ impl Engine {
         let sections = off_thread(move || document::read(&copy, &passphrase, &tables)).await?;
         let sections = sections.map_err(ConfigureError::Invalid)?;
         let _alone = self.inner.configuring.lock().await;
-        let before = self.inner.current.get();
-        let (after, mut faults) = check::candidate(&sections, &before, &self.inner.registry);
+        self.take_over(sections, None, dry_run).await
+    }
+
+    /// Makes channels, jobs and settings what the document wants, or says only what that would change; what it does not
+    /// mention stays as it is. All of it or nothing: what is wrong with it is told with pointers into `{document}`.
+    pub async fn apply(&self, document: &Value, dry_run: bool) -> Result<ImportReport, ConfigureError> {
+        let _alone = self.inner.configuring.lock().await;
+        let present = self.inner.store.whole(TABLES).await?;
+        let now = self.inner.outside.clock.now().as_millisecond();
+        let Meant { sections, places } = apply::meant(document, &present, now).map_err(ConfigureError::Invalid)?;
+        let settings = self.inner.current.get().settings.clone();
+        match self.take_over(sections, Some(&settings), dry_run).await {
+            Ok(mut report) => {
+                report.warnings = report.warnings.into_iter().map(|fault| places.translate(fault)).collect();
+                Ok(report)
+            }
+            Err(ConfigureError::Invalid(faults)) => {
+                Err(ConfigureError::Invalid(faults.into_iter().map(|fault| places.translate(fault)).collect()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks and writes. With the settings `before`, what these did not have already is refused; without, it is taken
+    /// over with a warning.
+    async fn take_over(
+        &self,
+        sections: Vec<Section>,
+        before: Option<&NotificationSettings>,
+        dry_run: bool,
+    ) -> Result<ImportReport, ConfigureError> {
         let Inner { registry, catalog, outside, .. } = &*self.inner;
-        let (found, warnings) = check::check(&sections, &after, registry, catalog, &*outside.network);
+        let (after, mut faults) = check::candidate(&sections, &self.inner.current.get(), registry);
+        let (found, warnings) = check::check(&sections, &after, before, registry, catalog, &*outside.network);
         faults.extend(found);
         refuse(faults)?;
         let changes = self.changes(sections).await?;

@@ -1,5 +1,7 @@
 //! The whole configuration as one document.
 
+use std::fmt;
+
 use fanfare::{ImportReport as EngineReport, ItemChange as EngineItem, SectionReport as EngineSection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,13 +9,24 @@ use utoipa::ToSchema;
 
 use crate::{extract::Strict, problem::InputError};
 
+/// A passphrase, which does not show itself.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Passphrase(pub(crate) String);
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase")
+    }
+}
+
 /// What an export is encrypted with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportInput {
     /// The passphrase, of at least 8 characters. Without it, the secrets in the document are lost.
-    #[schema(format = Password)]
-    pub(crate) passphrase: String,
+    #[schema(value_type = String, format = Password)]
+    pub(crate) passphrase: Passphrase,
 }
 
 /// The whole configuration. What is confidential is encrypted, each value for its place.
@@ -29,8 +42,19 @@ pub(crate) struct ImportInput {
     #[schema(value_type = Object)]
     pub(crate) document: Strict,
     /// The passphrase of that export.
-    #[schema(format = Password)]
-    pub(crate) passphrase: String,
+    #[schema(value_type = String, format = Password)]
+    pub(crate) passphrase: Passphrase,
+    /// Whether to say only what would change.
+    pub(crate) dry_run: bool,
+}
+
+/// Configuration as code.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApplyInput {
+    /// Channels and jobs by name, settings, outbound: what is wanted. What it does not mention stays as it is.
+    #[schema(value_type = Object)]
+    pub(crate) document: Strict,
     /// Whether to say only what would change.
     pub(crate) dry_run: bool,
 }

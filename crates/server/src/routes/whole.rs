@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     app::AppState,
     auth::{Allowed, ToAdminister},
-    dto::whole::{ExportDocument, ExportInput, ImportInput, ImportReport},
+    dto::whole::{ApplyInput, ExportDocument, ExportInput, ImportInput, ImportReport},
     extract::{Json, NoQuery, limit},
     problem::{BadBody, Denied, Problem},
     reply::Reply,
@@ -17,7 +17,7 @@ use crate::{
 const TABLES: &[ConfigTable] = &[];
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::default().routes(routes!(export)).routes(routes!(import))
+    OpenApiRouter::default().routes(routes!(export)).routes(routes!(import)).routes(routes!(apply))
 }
 
 /// Export the whole configuration as one document.
@@ -35,7 +35,7 @@ async fn export(
     _: NoQuery,
     Json(input): Json<ExportInput>,
 ) -> Result<Reply<ExportDocument>, Problem> {
-    Ok(Reply::ok(ExportDocument(app.engine.export(&input.passphrase, TABLES).await?)))
+    Ok(Reply::ok(ExportDocument(app.engine.export(&input.passphrase.0, TABLES).await?)))
 }
 
 /// Make the configuration what an exported document says.
@@ -54,5 +54,23 @@ async fn import(
     Json(input): Json<ImportInput, { limit::BATCH }>,
 ) -> Result<Reply<ImportReport>, Problem> {
     let ImportInput { document, passphrase, dry_run } = input;
-    Ok(Reply::ok(app.engine.import(&document.0, &passphrase, dry_run, TABLES).await?.into()))
+    Ok(Reply::ok(app.engine.import(&document.0, &passphrase.0, dry_run, TABLES).await?.into()))
+}
+
+/// Make channels, jobs and settings what a document wants, by name.
+///
+/// All of it or nothing; done twice, the second time changes nothing. What the document does not mention stays as it is.
+/// With `dry_run`, it is only said what would change.
+#[utoipa::path(
+    post, path = "/api/v1/apply", tag = "service", security(("token" = ["admin"])),
+    operation_id = "apply_configuration", request_body = ApplyInput,
+    responses((status = 200, body = ImportReport), Denied, BadBody)
+)]
+async fn apply(
+    State(app): State<AppState>,
+    _: Allowed<ToAdminister>,
+    _: NoQuery,
+    Json(ApplyInput { document, dry_run }): Json<ApplyInput>,
+) -> Result<Reply<ImportReport>, Problem> {
+    Ok(Reply::ok(app.engine.apply(&document.0, dry_run).await?.into()))
 }
