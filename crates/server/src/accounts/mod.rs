@@ -108,6 +108,12 @@ impl Accounts {
         self.read_again().await
     }
 
+    /// Takes over what an import has written.
+    pub(crate) async fn imported(&self) -> Result<(), StoreError> {
+        let tx = self.change().await?;
+        self.in_force(tx).await
+    }
+
     async fn revision(&self) -> Result<i64, StoreError> {
         let row = entity::access::Entity::find().limit(1).one(self.0.store.reader()).await?;
         Ok(row.map_or(0, |row| row.revision))

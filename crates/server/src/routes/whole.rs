@@ -1,8 +1,10 @@
 //! The whole configuration as one document.
 
 use axum::extract::State;
-use fanfare::ConfigTable;
+use fanfare::{Column, ConfigTable, core::Fault};
+use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use crate::{
     app::AppState,
@@ -13,8 +15,67 @@ use crate::{
     reply::Reply,
 };
 
-/// The server's own tables of configuration, beside the engine's.
-const TABLES: &[ConfigTable] = &[];
+/// The server's own tables of configuration, beside the engine's: accounts and tokens, as hashes.
+const TABLES: &[ConfigTable] = &[
+    ConfigTable {
+        name: "users",
+        table: "fanfare_users",
+        columns: &[
+            ("id", Column::Id),
+            ("name", Column::Text),
+            ("email", Column::Text),
+            ("email_key", Column::Text),
+            ("role", Column::Text),
+            ("password", Column::Confidential),
+            ("created_at", Column::Number),
+            ("updated_at", Column::ChangedAt),
+        ],
+        label: "email",
+        unique: Some("email_key"),
+    },
+    ConfigTable {
+        name: "tokens",
+        table: "fanfare_tokens",
+        columns: &[
+            ("id", Column::Id),
+            ("name", Column::Text),
+            ("hash", Column::Bytes),
+            ("scope", Column::Text),
+            ("event_types", Column::Json),
+            ("jobs", Column::Json),
+            ("expires_at", Column::Number),
+            ("created_by", Column::Text),
+            ("created_at", Column::Number),
+        ],
+        label: "name",
+        unique: None,
+    },
+];
+
+/// What only the server knows of its own tables.
+fn check(document: &Value) -> Result<(), Problem> {
+    let mut faults = Vec::new();
+    let mut each = |section: &str, member: &str, is_right: &dyn Fn(&Value) -> bool| {
+        for (i, row) in document["sections"][section].as_array().into_iter().flatten().enumerate() {
+            if !is_right(&row[member]) {
+                let place = format!("/document/sections/{section}/{i}/{member}");
+                faults.push(Fault::new(place, "this is not a value that it can have"));
+            }
+        }
+    };
+    let among = |words: &'static [&'static str]| move |value: &Value| words.iter().any(|word| value == *word);
+    let list = |of: fn(&str) -> bool| {
+        move |value: &Value| {
+            let is_one = |item: &Value| item.as_str().is_some_and(of);
+            value.is_null() || value.as_array().is_some_and(|items| items.iter().all(is_one))
+        }
+    };
+    each("users", "role", &among(&["admin", "viewer"]));
+    each("tokens", "scope", &among(&["send", "read", "admin"]));
+    each("tokens", "event_types", &list(|_| true));
+    each("tokens", "jobs", &list(|id| id.parse::<Uuid>().is_ok()));
+    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+}
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(export)).routes(routes!(import)).routes(routes!(apply))
@@ -22,8 +83,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// Export the whole configuration as one document.
 ///
-/// Channels, jobs and settings, with their ids; what is confidential is encrypted by the passphrase (argon2id,
-/// XChaCha20-Poly1305). Raises `config_backup`.
+/// Channels, jobs, settings, accounts and tokens (as hashes), with their ids; what is confidential is encrypted by the
+/// passphrase (argon2id, XChaCha20-Poly1305). Raises `config_backup`.
 #[utoipa::path(
     post, path = "/api/v1/export", tag = "service", security(("token" = ["admin"])),
     operation_id = "export_configuration", request_body = ExportInput,
@@ -54,7 +115,12 @@ async fn import(
     Json(input): Json<ImportInput, { limit::BATCH }>,
 ) -> Result<Reply<ImportReport>, Problem> {
     let ImportInput { document, passphrase, dry_run } = input;
-    Ok(Reply::ok(app.engine.import(&document.0, &passphrase.0, dry_run, TABLES).await?.into()))
+    check(&document.0)?;
+    let report = app.engine.import(&document.0, &passphrase.0, dry_run, TABLES).await?;
+    if report.applied {
+        app.accounts.imported().await?;
+    }
+    Ok(Reply::ok(report.into()))
 }
 
 /// Make channels, jobs and settings what a document wants, by name.
