@@ -45,7 +45,8 @@ async fn import(server: &Server, document: &Value, dry_run: bool) -> Value {
 async fn furnish(server: &Server, receiver: &Receiver) -> (String, String) {
     let api = server.api();
     // First, so that nobody is told of it.
-    let user = json!({ "name": "Ada", "email": "Ada@mail.example", "role": "viewer", "password": "engine-analytical-9" });
+    let user =
+        json!({ "name": "Ada", "email": "Ada@mail.example", "role": "viewer", "password": "engine-analytical-9" });
     api.post("/users", user).await;
     until("the account's event", PATIENCE, async || (!api.all("/events").await.is_empty()).then_some(())).await;
     let config = json!({ "url": receiver.url("/hooks/p4th"), "headers": { "X-Key": "h34der" } });
@@ -118,7 +119,8 @@ async fn a_round_trip_keeps_every_table() {
     assert!(sections.values().all(|rows| !rows.as_array().unwrap().is_empty()), "{document:#}");
     // And every column of them but what happened last.
     for (name, rows_of) in sections {
-        let columns = format!("SELECT name FROM pragma_table_info('fanfare_{name}') WHERE name NOT LIKE 'last!_%' ESCAPE '!'");
+        let columns =
+            format!("SELECT name FROM pragma_table_info('fanfare_{name}') WHERE name NOT LIKE 'last!_%' ESCAPE '!'");
         let columns: BTreeSet<_> = rows(&database(&one.data_dir()), &columns).into_iter().flatten().collect();
         assert_eq!(rows_of[0].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>(), columns, "{name}");
     }

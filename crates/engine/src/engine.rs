@@ -22,8 +22,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, Submission, SystemClock, SystemRandom,
-    Watcher,
+    AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, Submission, SystemClock, SystemRandom, Watcher,
     conditions::Draft,
     herald,
     intake::{Intake, Prepared},

@@ -31,7 +31,9 @@ mod writer;
 pub use check_in::CheckIn;
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use engine::{Engine, EngineError, EngineParts};
-pub use fanfare_store::{Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, LastRun, Page, Rotated, StoreError};
+pub use fanfare_store::{
+    Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, LastRun, Page, Rotated, StoreError,
+};
 pub use janitor::RETENTION;
 pub use lane::LanePolicy;
 pub use ledger::{AttemptView, DeliveryDetail, DeliveryView};

@@ -12,8 +12,8 @@ use std::{
 
 use fanfare_core::{Catalog, ChannelId, EventTypeId, Recipients, Registry};
 use fanfare_store::{
-    AttemptRow, Attempted, Changed, ChannelRow, Claimed, Commit, ConditionId, DeliveryState, HeldConditions, JobRow, KnownKey,
-    LaneRow, NewEvent, Next, Store, StoreError, Watch,
+    AttemptRow, Attempted, Changed, ChannelRow, Claimed, Commit, ConditionId, DeliveryState, HeldConditions, JobRow,
+    KnownKey, LaneRow, NewEvent, Next, Store, StoreError, Watch,
 };
 use fanfare_template::Renderer;
 use jiff::Timestamp;

@@ -206,7 +206,7 @@ impl Store {
             revived += count;
         }
         if self.is_shared() {
-            tx.execute_raw(tell(&[id])).await?;
+            tx.execute_raw(tell(&ids)).await?;
         }
         tx.commit().await?;
         Ok(revived)

@@ -19,10 +19,10 @@ mod preview;
 mod run;
 mod send;
 mod session;
+mod settings;
 mod tokens;
 mod users;
 mod wording;
-mod settings;
 
 pub(crate) use check::event_types as check_event_types;
 pub(crate) use preview::{no_kind, of_kind as preview_kind};

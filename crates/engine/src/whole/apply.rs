@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fanfare_core::{
     Assignment, ChannelId, EventSettings, EventTypeId, Fault, NotificationSettings, NotifyUser, RunCondition,
+    catalog::{JobWording, OwnWording},
     escape_pointer,
 };
 use fanfare_store::{ConfigRow, ConfigRows, ConfigTable, TABLES};
@@ -49,7 +50,7 @@ struct WantedJob {
     notifications: Vec<WantedAssignment>,
     expect_every_s: Option<u32>,
     grace_s: Option<u32>,
-    wording: Option<Value>,
+    wording: Option<JobWording>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,7 +76,7 @@ struct WantedEvent {
     #[serde(default)]
     notify_user: NotifyUser,
     reminder_hours: Option<f64>,
-    wording: Option<Value>,
+    wording: Option<OwnWording>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -235,7 +236,7 @@ impl Meaning {
         row.insert("notifications".into(), serde_json::to_value(assignments).unwrap_or_default());
         row.insert("expect_every_s".into(), expect_every_s.into());
         row.insert("grace_s".into(), grace_s.into());
-        row.insert("wording".into(), wording.into());
+        row.insert("wording".into(), serde_json::to_value(wording).unwrap_or_default());
     }
 
     fn settings(&mut self, wanted: WantedSettings, now: i64) {

@@ -1,7 +1,10 @@
 //! Whether a configuration that comes from outside can be one of ours.
 
-use fanfare_core::{Assignment, Catalog, Fault, NetworkRules, NotificationSettings, Registry, check_settings};
+use fanfare_core::{
+    Assignment, Catalog, Fault, NetworkRules, NotificationSettings, Registry, catalog::JobWording, check_settings,
+};
 use fanfare_store::{ChannelRow, ConfigRow, JobRow};
+use fanfare_template::Renderer;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,6 +15,7 @@ use crate::{
     configure::{check_config, check_job, check_lane, check_name},
     outbound,
     snapshot::{NOTIFICATIONS, OUTBOUND, OutboundDocument, Snapshot},
+    wording,
 };
 
 #[derive(Deserialize)]
@@ -33,7 +37,7 @@ struct Job {
     notifications: Vec<Assignment>,
     expect_every_s: Option<i64>,
     grace_s: Option<i64>,
-    wording: Option<Value>,
+    wording: Option<JobWording>,
     ping_key: String,
     created_at: i64,
     updated_at: i64,
@@ -127,6 +131,18 @@ fn place(section: Option<&Section>, or: usize, is: impl Fn(&ConfigRow) -> bool) 
 }
 
 /// Reads every row as a `T` and makes something of it.
+/// What is wrong with the own wordings that are new.
+pub(super) fn wordings(after: &Snapshot, before: &Snapshot, catalog: &Catalog, renderer: &Renderer) -> Vec<Fault> {
+    let settings = wording::check_settings(&after.settings, &before.settings, catalog, renderer);
+    let mut faults: Vec<_> = settings.into_iter().map(|fault| fault.under("/document/sections/settings")).collect();
+    for (i, job) in after.jobs.iter().enumerate() {
+        let known = before.jobs.iter().find(|known| known.id == job.id).and_then(|known| known.wording.as_ref());
+        let found = wording::check_job(job.wording.as_ref(), known, catalog, renderer);
+        faults.extend(found.into_iter().map(|fault| fault.under(&format!("/document/sections/jobs/{i}"))));
+    }
+    faults
+}
+
 fn each<T: DeserializeOwned, U>(
     section: &Section,
     faults: &mut Vec<Fault>,

@@ -80,8 +80,10 @@ impl Engine {
         before: Option<&NotificationSettings>,
         dry_run: bool,
     ) -> Result<ImportReport, ConfigureError> {
-        let Inner { registry, catalog, outside, .. } = &*self.inner;
-        let (after, mut faults) = check::candidate(&sections, &self.inner.current.get(), registry);
+        let Inner { registry, catalog, renderer, outside, .. } = &*self.inner;
+        let current = self.inner.current.get();
+        let (after, mut faults) = check::candidate(&sections, &current, registry);
+        faults.extend(check::wordings(&after, &current, catalog, renderer));
         let (found, warnings) = check::check(&sections, &after, before, registry, catalog, &*outside.network);
         faults.extend(found);
         refuse(faults)?;

@@ -1,6 +1,6 @@
 //! Deliveries as they change, for those who watch.
 
-use std::{collections::BTreeSet, convert::Infallible, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -16,9 +16,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::AppState,
-    auth::{Allowed, ToRead},
+    auth::{Allowed, Caller, ToRead},
     dto::delivery::DeliveryItem,
     extract::NoQuery,
+    mask::Shown,
     problem::{BadQuery, Denied, Problem, Unavailable},
     reply,
 };
@@ -42,26 +43,30 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     operation_id = "watch_deliveries",
     responses((status = 200, body = String, content_type = "text/event-stream"), Denied, BadQuery, Unavailable)
 )]
-async fn watch(State(app): State<AppState>, _: Allowed<ToRead>, _: NoQuery) -> Result<Response, Problem> {
+async fn watch(
+    State(app): State<AppState>,
+    Allowed { caller, .. }: Allowed<ToRead>,
+    _: NoQuery,
+) -> Result<Response, Problem> {
     let watcher = app.engine.watch().ok_or_else(|| Problem::unavailable(&"Fanfare is stopping"))?;
-    let sse = Sse::new(feed(app.engine.clone(), watcher)).keep_alive(KeepAlive::default());
+    let sse = Sse::new(feed(app.engine.clone(), caller, watcher)).keep_alive(KeepAlive::default());
     let mut response = sse.into_response();
     reply::mark(&mut response);
     Ok(response)
 }
 
-fn feed(engine: Engine, watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
+fn feed(engine: Engine, caller: Arc<Caller>, watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
     // Said at once, so that whoever watches knows from when on.
     let began = stream::once(async { Ok(Event::default().comment("watching")) });
-    let changes = stream::unfold((engine, watcher), |(engine, mut watcher)| async move {
-        let events = gathered(&engine, &mut watcher).await?;
-        Some((stream::iter(events.into_iter().map(Ok)), (engine, watcher)))
+    let changes = stream::unfold((engine, caller, watcher), |(engine, caller, mut watcher)| async move {
+        let events = gathered(&engine, &caller, &mut watcher).await?;
+        Some((stream::iter(events.into_iter().map(Ok)), (engine, caller, watcher)))
     });
     began.chain(changes.flatten())
 }
 
 /// What has changed within the next moment; `None` at the end.
-async fn gathered(engine: &Engine, watcher: &mut Watcher) -> Option<Vec<Event>> {
+async fn gathered(engine: &Engine, caller: &Caller, watcher: &mut Watcher) -> Option<Vec<Event>> {
     let mut ids = BTreeSet::new();
     let mut many = false;
     let mut next = watcher.next().await;
@@ -75,15 +80,15 @@ async fn gathered(engine: &Engine, watcher: &mut Watcher) -> Option<Vec<Event>> 
         many |= ids.len() > MOST;
         next = timeout_at(until, watcher.next()).await.unwrap_or_default();
     }
-    let told = if many { None } else { told(engine, ids.into_iter().map(DeliveryId).collect()).await };
+    let told = if many { None } else { told(engine, caller, ids.into_iter().map(DeliveryId).collect()).await };
     Some(told.unwrap_or_else(|| vec![Event::default().event("many").data("{}")]))
 }
 
-async fn told(engine: &Engine, ids: Vec<DeliveryId>) -> Option<Vec<Event>> {
+async fn told(engine: &Engine, caller: &Caller, ids: Vec<DeliveryId>) -> Option<Vec<Event>> {
     let deliveries = engine.deliveries_by_id(ids).await.ok()?;
     let event = |delivery| {
         let item = DeliveryItem::from(delivery);
-        Event::default().event("delivery").id(item.id().to_string()).json_data(item).ok()
+        Event::default().event("delivery").id(item.id().to_string()).json_data(Shown::to(caller, item)).ok()
     };
     deliveries.into_iter().map(event).collect()
 }

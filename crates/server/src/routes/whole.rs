@@ -7,6 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
+    accounts::Change,
     app::AppState,
     auth::{Allowed, ToAdminister},
     dto::whole::{ApplyInput, ExportDocument, ExportInput, ImportInput, ImportReport},
@@ -92,11 +93,14 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn export(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
     Json(input): Json<ExportInput>,
 ) -> Result<Reply<ExportDocument>, Problem> {
-    Ok(Reply::ok(ExportDocument(app.engine.export(&input.passphrase.0, TABLES).await?)))
+    let document = app.engine.export(&input.passphrase.0, TABLES).await?;
+    let change = Change { action: "configuration.export", object: "configuration".into(), ..Change::default() };
+    app.accounts.record(&by.actor(), change).await;
+    Ok(Reply::ok(ExportDocument(document)))
 }
 
 /// Make the configuration what an exported document says.
@@ -110,7 +114,7 @@ async fn export(
 )]
 async fn import(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
     Json(input): Json<ImportInput, { limit::BATCH }>,
 ) -> Result<Reply<ImportReport>, Problem> {
@@ -120,7 +124,7 @@ async fn import(
     if report.applied {
         app.accounts.imported().await?;
     }
-    Ok(Reply::ok(report.into()))
+    record(&app, &by, "configuration.import", report).await
 }
 
 /// Make channels, jobs and settings what a document wants, by name.
@@ -134,9 +138,27 @@ async fn import(
 )]
 async fn apply(
     State(app): State<AppState>,
-    _: Allowed<ToAdminister>,
+    by: Allowed<ToAdminister>,
     _: NoQuery,
     Json(ApplyInput { document, dry_run }): Json<ApplyInput>,
 ) -> Result<Reply<ImportReport>, Problem> {
-    Ok(Reply::ok(app.engine.apply(&document.0, dry_run).await?.into()))
+    let report = app.engine.apply(&document.0, dry_run).await?;
+    record(&app, &by, "configuration.apply", report).await
+}
+
+/// Answers with a report; what it says was changed, the audit says, too.
+async fn record(
+    app: &AppState,
+    by: &Allowed<ToAdminister>,
+    action: &str,
+    report: fanfare::ImportReport,
+) -> Result<Reply<ImportReport>, Problem> {
+    let applied = report.applied;
+    let report = ImportReport::from(report);
+    if applied {
+        let after = serde_json::to_value(&report).ok();
+        let change = Change { action, object: "configuration".into(), after, ..Change::default() };
+        app.accounts.record(&by.actor(), change).await;
+    }
+    Ok(Reply::ok(report))
 }
