@@ -119,8 +119,9 @@ async fn a_round_trip_keeps_every_table() {
     assert!(sections.values().all(|rows| !rows.as_array().unwrap().is_empty()), "{document:#}");
     // And every column of them but what happened last.
     for (name, rows_of) in sections {
-        let columns =
-            format!("SELECT name FROM pragma_table_info('fanfare_{name}') WHERE name NOT LIKE 'last!_%' ESCAPE '!'");
+        let columns = format!(
+            "SELECT name FROM pragma_table_info('fanfare_{name}') WHERE name NOT LIKE 'last!_%' ESCAPE '!' AND name NOT IN ('expected_at', 'alarm_at', 'missed_since', 'started_at')"
+        );
         let columns: BTreeSet<_> = rows(&database(&one.data_dir()), &columns).into_iter().flatten().collect();
         assert_eq!(rows_of[0].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>(), columns, "{name}");
     }
