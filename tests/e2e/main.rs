@@ -5,6 +5,7 @@ mod access;
 mod apply;
 mod backup;
 mod bad_input;
+mod canary;
 mod command_line;
 mod conditions;
 mod configuration;

@@ -54,12 +54,22 @@ pub(crate) async fn run(writer: mpsc::UnboundedSender<Write>) {
     }
 }
 
-/// Ends one slice; says whether there may be more.
-pub(crate) async fn end(store: &Store, now: Timestamp, retention: Duration) -> Result<bool, StoreError> {
+/// What a slice has brought about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Whether there may be more.
+    pub(crate) more: bool,
+    /// Whether deliveries have changed.
+    pub(crate) deliveries: bool,
+}
+
+/// Ends one slice.
+pub(crate) async fn end(store: &Store, now: Timestamp, retention: Duration) -> Result<Ended, StoreError> {
     let before = |life: Duration| now.as_millisecond() - life.as_millis() as i64;
     let held = store.give_up_held(before(LONGEST_HOLD), SLICE, HELD_TOO_LONG).await?;
     let keys = store.forget_keys(before(KEY_LIFE), SLICE).await?;
     let conditions = store.forget_conditions(before(retention), SLICE).await?;
     let events = store.prune(before(retention), EVENTS).await?;
-    Ok([held, keys, conditions].contains(&SLICE) || events == EVENTS)
+    let more = [held, keys, conditions].contains(&SLICE) || events == EVENTS;
+    Ok(Ended { more, deliveries: held > 0 || events > 0 })
 }

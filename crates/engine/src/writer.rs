@@ -233,9 +233,7 @@ impl Writer {
             self.commit(accepts).await;
         }
         let mut stop = None;
-        let bulk =
-            |other: &Write| matches!(other, Write::Tested(..) | Write::Change(..) | Write::End(_) | Write::Retry(..));
-        let bulk = others.iter().any(bulk);
+        let mut bulk = others.iter().any(changes_many);
         for other in others {
             match other {
                 Write::Claim(channel) => self.claim(channel).await,
@@ -256,7 +254,9 @@ impl Writer {
                 }
                 Write::End(answer) => {
                     let now = self.outside.clock.now();
-                    let _ = answer.send(janitor::end(&self.store, now, self.outside.retention).await);
+                    let ended = janitor::end(&self.store, now, self.outside.retention).await;
+                    bulk |= ended.as_ref().is_ok_and(|ended| ended.deliveries);
+                    let _ = answer.send(ended.map(|ended| ended.more));
                 }
                 Write::Retry(ids, channel, answer) => {
                     let _ = answer.send(self.retry(ids, channel).await);
@@ -649,6 +649,17 @@ impl Writer {
         {
             tracing::warn!(%error, "this node could not take its leave; its lease expires by itself");
         }
+    }
+}
+
+/// Whether it may change deliveries without saying which.
+fn changes_many(write: &Write) -> bool {
+    match write {
+        Write::Tested(..) | Write::Retry(..) => true,
+        Write::Change(change, _) => {
+            matches!(change, Change::PutChannel(..) | Change::DeleteChannel { .. } | Change::Import(..))
+        }
+        _ => false,
     }
 }
 

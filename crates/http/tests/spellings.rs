@@ -82,7 +82,8 @@ async fn what_is_allowed_makes_a_connection() {
     hosts.extend(std::net::TcpListener::bind("[::1]:0").is_ok().then_some("[::1]"));
     for host in &hosts {
         let error = ended(&client, &format!("http://{host}:{}/", trap.port())).await.unwrap().unwrap_err();
-        assert!(matches!(error, TransportError::Answer(_)), "{host}: {error}");
+        // The trap may close before the client knows that it is connected; the count tells.
+        assert!(matches!(error, TransportError::Answer(_) | TransportError::Connect(_)), "{host}: {error}");
     }
     assert_eq!(trap.count(), hosts.len());
 }

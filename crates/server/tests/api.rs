@@ -254,8 +254,12 @@ async fn whole(api: &Api, channel: &str) {
         let body = json!({"document": document, "passphrase": passphrase, "dry_run": dry_run});
         api.post("/api/v1/import", body).await
     };
+    let section = |report: &Value| {
+        let mut sections = report["sections"].as_array().unwrap().iter();
+        sections.find(|section| section["name"] == "channels").unwrap().clone()
+    };
     let same = import(&document, passphrase, false).await.expect(200);
-    assert_eq!((&same["applied"], &same["sections"][0]["changed"]), (&json!(true), &json!([])), "{same}");
+    assert_eq!((&same["applied"], &section(&same)["changed"]), (&json!(true), &json!([])), "{same}");
     assert_eq!(import(&document, "wrong horse", true).await.pointers(422), ["/passphrase"]);
     assert_eq!(import(&json!({}), passphrase, true).await.pointers(422), ["/document/format"]);
     let mut later = document.clone();
@@ -263,24 +267,25 @@ async fn whole(api: &Api, channel: &str) {
     assert_eq!(import(&later, passphrase, true).await.pointers(422), ["/document/version"]);
 
     let at = document["sections"]["channels"].as_array().unwrap().iter().position(|row| row["id"] == channel).unwrap();
+    let before = document["sections"]["channels"][at]["name"].clone();
     let mut renamed = document.clone();
-    renamed["sections"]["channels"][at]["name"] = "Renamed".into();
+    renamed["sections"]["channels"][at]["name"] = "Imported".into();
     let planned = import(&renamed, passphrase, true).await.expect(200);
-    let change = json!([{"id": channel, "name": "Renamed", "pointers": ["/name"]}]);
-    assert_eq!((&planned["applied"], &planned["sections"][0]["changed"]), (&json!(false), &change));
-    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "First");
+    let change = json!([{"id": channel, "name": "Imported", "pointers": ["/name"]}]);
+    assert_eq!((&planned["applied"], &section(&planned)["changed"]), (&json!(false), &change));
+    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], before);
     let done = import(&renamed, passphrase, false).await.expect(200);
-    assert_eq!((&done["applied"], &done["sections"][0]["changed"]), (&json!(true), &change));
-    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Renamed");
+    assert_eq!((&done["applied"], &section(&done)["changed"]), (&json!(true), &change));
+    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Imported");
     // Something that is wrong changes nothing at all.
     renamed["sections"]["channels"][at]["name"] = "Again".into();
     renamed["sections"]["channels"][at]["kind"] = "pigeon".into();
     let place = |name: &str| format!("/document/sections/channels/{at}/{name}");
     assert_eq!(import(&renamed, passphrase, false).await.pointers(422), [place("kind")]);
-    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Renamed");
+    assert_eq!(api.get(&format!("/api/v1/channels/{channel}")).await.expect(200)["name"], "Imported");
     import(&document, passphrase, false).await.expect(200);
 
-    let wanted = json!({"jobs": [{"name": "applied", "notifications": [{"channel": "First", "condition": "always"}]}]});
+    let wanted = json!({"jobs": [{"name": "applied", "notifications": [{"channel": before, "condition": "always"}]}]});
     let apply = async |document: &Value, dry_run: bool| {
         api.post("/api/v1/apply", json!({"document": document, "dry_run": dry_run})).await
     };

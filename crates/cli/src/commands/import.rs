@@ -161,8 +161,7 @@ mod tests {
             "warnings": [{ "pointer": "/document/x", "detail": "kept" }],
         }));
         let text = words(&report.unwrap(), &test_screen(None));
-        let expected = "\
-   SECTION   NAME  CHANGES
+        let expected = "   SECTION   NAME  CHANGES
 +  channels  new
 ~  channels  ops   /config/url /enabled
 -  channels  old

@@ -140,7 +140,8 @@ impl Api {
             all.push((name, value));
         }
         let sent = body.as_deref().and_then(|body| serde_json::from_slice(body).ok());
-        let is_change = self.is_change(method, path);
+        let is_dry_run = sent.as_ref().is_some_and(|sent: &Value| sent["dry_run"] == true);
+        let is_change = self.is_change(method, path) && !is_dry_run;
         let before = if is_change { self.latest_in_audit().await } else { None };
         let answer = self.raw(method, path, body, &all).await;
         self.check(method, path, &answer);
