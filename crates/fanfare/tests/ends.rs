@@ -10,7 +10,7 @@ use common::{
     Database::{self, Postgresql, Sqlite},
     Home, PATIENCE, make_global, system_error, wait_until, webhook,
 };
-use fanfare::{ChannelPatch, DeliveryState, Engine, core::ChannelId};
+use fanfare::{ChannelPatch, DeliveryFilter, DeliveryState, Engine, Page, core::ChannelId};
 use fanfare_testkit::{Answer, Receiver};
 use rstest::rstest;
 
@@ -145,4 +145,38 @@ async fn what_cannot_be_tried_again_hinders_nothing_else(#[values(Sqlite, Postgr
         assert!(engine.retry(of_gone.id).await.unwrap_err().to_string().contains("deleted"));
     }
     engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_ledger_forgets_after_ninety_days_and_the_counters_do_not(
+    #[values(Sqlite, Postgresql)] database: Database,
+) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let engine = home.start().await;
+    let channel = webhook(&engine, "ops", receiver.url("/")).await;
+    make_global(&engine, &[channel]).await;
+    receiver.answer(Answer::status(400).body("never"));
+    for _ in 0..3 {
+        engine.accept(system_error("old"), None).await.unwrap();
+    }
+    wait_until(&engine, "delivered", 2).await;
+    wait_until(&engine, "dead", 1).await;
+    let counted = engine.counters().await.unwrap();
+
+    home.clock.forward(89 * 24 * HOUR);
+    a_minute_passes().await;
+    let page = || Page { before: None, limit: 10 };
+    assert_eq!(engine.events(None, page()).await.unwrap().len(), 3);
+    home.clock.forward(2 * 24 * HOUR);
+    // Whoever looks may be looking still, and miss a minute.
+    for _ in 0..500 {
+        a_minute_passes().await;
+        if engine.events(None, page()).await.unwrap().is_empty() {
+            break;
+        }
+    }
+    assert!(engine.events(None, page()).await.unwrap().is_empty());
+    assert!(engine.deliveries(DeliveryFilter::default(), page()).await.unwrap().is_empty());
+    assert_eq!(engine.counters().await.unwrap(), counted);
 }

@@ -1,6 +1,6 @@
 //! The server as one value: routes, what they share, and what holds for all of them.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use axum::{Router, body::Bytes, response::IntoResponse};
 use fanfare::{Engine, core::Catalog};
@@ -41,6 +41,29 @@ pub struct ServerOptions {
     pub key_place: Option<Arc<dyn KeyPlace>>,
     /// How many requests are taken.
     pub rate_limits: RateLimits,
+    /// What is measured besides the counters, in the text format of Prometheus, if anybody measures.
+    pub measures: Option<Measures>,
+}
+
+/// Writes down what has been measured until now.
+#[derive(Clone)]
+pub struct Measures(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Measures {
+    /// What this function writes, in the text format of Prometheus.
+    pub fn new(write: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Measures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Measures")
+    }
 }
 
 impl ServerOptions {
@@ -51,6 +74,7 @@ impl ServerOptions {
             trusted_proxies: this_machine(),
             key_place: None,
             rate_limits: RateLimits::default(),
+            measures: None,
         }
     }
 }
@@ -67,6 +91,7 @@ pub(crate) struct Shared {
     pub(crate) proxies: Proxies,
     pub(crate) keys: Keys,
     pub(crate) requests: Requests,
+    pub(crate) measures: Option<Measures>,
     /// The API's document as it is served.
     pub(crate) document: Bytes,
     /// Held while a job is read, changed and written, so that of two changes none is lost.
@@ -84,6 +109,7 @@ pub fn app(engine: Engine, accounts: Accounts, options: ServerOptions) -> Router
         proxies: Proxies::new(options.trusted_proxies),
         keys: Keys::new(options.key_place),
         requests: Requests::new(options.rate_limits),
+        measures: options.measures,
         document,
         editing_jobs: Mutex::default(),
     });

@@ -18,7 +18,7 @@ mod routes;
 mod serve;
 
 pub use accounts::Accounts;
-pub use app::{ServerOptions, app, openapi};
+pub use app::{Measures, ServerOptions, app, openapi};
 pub use auth::RateLimits;
 pub use keys::KeyPlace;
 pub use serve::serve;

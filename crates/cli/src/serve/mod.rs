@@ -3,6 +3,7 @@
 mod database;
 mod lock;
 mod logging;
+mod measures;
 mod secrets;
 
 use std::{
@@ -61,6 +62,8 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let address =
         listener.local_addr().map_err(|error| Failure::Failed(format!("the socket has no address: {error}")))?;
 
+    // Before the engine starts, which asks for its measures once.
+    let measures = measures::start().map_err(|error| Failure::Failed(format!("nothing can be measured: {error}")))?;
     let builder = builder(settings, &database, key.keys.expose_secret())?;
     let (engine, accounts, setup_key) = tokio::select! {
         started = start(builder) => started.map_err(|error| start_failure(&error))?,
@@ -72,6 +75,7 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     options.key_place = key.file.map(|file| Arc::new(file) as Arc<dyn KeyPlace>);
     options.trusted_proxies.extend(settings.trusted_proxies.iter().flatten());
     options.rate_limits = settings.limits.rate_limits();
+    options.measures = Some(measures);
     let app = fanfare_server::app(engine.clone(), accounts, options);
     let (stop, mut stopped) = watch::channel(false);
     let shutdown = async move {

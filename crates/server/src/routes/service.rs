@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    app::AppState,
+    app::{AppState, Measures},
     auth::{Allowed, ToRead},
     problem::{Denied, Problem, Unavailable},
     reply::{self, Reply},
@@ -58,7 +58,9 @@ async fn readyz(State(app): State<AppState>) -> Result<Reply<Alive>, Problem> {
 async fn metrics(State(app): State<AppState>, _: Allowed<ToRead>) -> Result<Response, Problem> {
     let (accepted, states) = app.engine.counters().await?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(reply::bytes(StatusCode::OK, content_type, exposition(accepted, &states) + &health(&app.engine.healths())))
+    let measured = app.measures.as_ref().map(Measures::text).unwrap_or_default();
+    let text = exposition(accepted, &states) + &health(&app.engine.healths()) + &measured;
+    Ok(reply::bytes(StatusCode::OK, content_type, text))
 }
 
 /// The counters as text. What was accepted equals the sum of the states at every moment.
