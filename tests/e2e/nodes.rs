@@ -7,6 +7,12 @@ use fanfare_tests::{Api, PATIENCE, Postgres, Server, until};
 use http::Method;
 use serde_json::{Value, json};
 
+/// How many deliveries a webhook has under way at once.
+const IN_FLIGHT: usize = 32;
+
+/// How late the bad news is: far more than posting takes, and more than twice the lease.
+const LATE: Duration = Duration::from_secs(6);
+
 /// The lease of the nodes here, in seconds.
 const LEASE_S: f64 = 1.0;
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -50,8 +56,8 @@ async fn a_node_that_slept_through_its_lease_records_nothing_over_the_others() {
     let postgres = database().await;
     let (sleeper, other) = (node(&postgres).await, node(&postgres).await);
     let receiver = Receiver::start().await;
-    // Some of the bad news reaches the sleeper before it sleeps, the rest when it wakes.
-    receiver.answer_always(Answer::status(500).body("too early").delay(Duration::from_millis(400)));
+    // Bad news, which reaches the sleeper only when it wakes, however long posting takes.
+    receiver.answer_always(Answer::status(500).body("too early").delay(LATE));
     let channel = sleeper.api().webhook("ops", receiver.url("/")).await;
     sleeper.api().make_global(&[&channel]).await;
     until("settings at the other node", PATIENCE, async || {
@@ -59,7 +65,7 @@ async fn a_node_that_slept_through_its_lease_records_nothing_over_the_others() {
     })
     .await;
     let ids = post(sleeper.api(), 60).await;
-    receiver.wait_for(32, PATIENCE).await;
+    receiver.wait_for(IN_FLIGHT, PATIENCE).await;
     sleeper.signal("STOP");
     receiver.answer_always(Answer::status(200));
     // By twice its lease, the other one has delivered everything.
@@ -69,8 +75,9 @@ async fn a_node_that_slept_through_its_lease_records_nothing_over_the_others() {
     });
     metrics.await.check();
     let recorded = records(&postgres);
-    assert!(recorded.iter().all(|row| row["last_outcome"] == "delivered"), "{recorded:?}");
-    tokio::time::sleep(Duration::from_secs_f64(2.0 * LEASE_S)).await;
+    assert!(recorded.iter().all(|row| row["attempts"] == 1 && row["last_outcome"] == "delivered"), "{recorded:?}");
+    // All that the sleeper had sent is answered by now, more than twice its lease later.
+    receiver.wait_for_answered(60 + IN_FLIGHT, PATIENCE).await;
     sleeper.signal("CONT");
     until("rejoining", PATIENCE, async || sleeper.log().contains("was silent for too long").then_some(())).await;
 
