@@ -25,11 +25,11 @@ pub(crate) fn registry() -> Handlebars<'static> {
     registry.register_escape_fn(no_escape);
     registry.set_strict_mode(true);
     for (name, formatter) in FORMATTERS {
-        registry.register_helper(name, Box::new(Format(*formatter)));
+        registry.register_helper(name, Box::new(Says(formatted(*formatter))));
     }
-    registry.register_helper("default", Box::new(default));
-    registry.register_helper("plural", Box::new(plural));
-    registry.register_helper("list", Box::new(list));
+    registry.register_helper("default", Box::new(Says(default)));
+    registry.register_helper("plural", Box::new(Says(plural)));
+    registry.register_helper("list", Box::new(Says(list)));
     registry.register_helper("if", Box::new(If(true)));
     registry.register_helper("unless", Box::new(If(false)));
     registry.register_helper("each", Box::new(Each));
@@ -65,10 +65,10 @@ pub(crate) fn check_names(event_type: &EventType) -> Result<(), (String, String)
     }
 }
 
-/// A value in some form.
-struct Format(Formatter);
+/// A helper that stands for a text.
+struct Says<F>(F);
 
-impl HelperDef for Format {
+impl<F: Fn(&Helper<'_>) -> Result<String, RenderError> + Send + Sync> HelperDef for Says<F> {
     fn call<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
@@ -77,9 +77,7 @@ impl HelperDef for Format {
         _: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let mut text = String::new();
-        (self.0)(param(helper, 0)?, &mut text);
-        Ok(out.write(&text)?)
+        Ok(out.write(&(self.0)(helper)?)?)
     }
 }
 
@@ -139,39 +137,30 @@ impl HelperDef for Each {
     }
 }
 
-fn default<'reg, 'rc>(
-    helper: &Helper<'rc>,
-    _: &'reg Handlebars<'reg>,
-    _: &'rc Context,
-    _: &mut RenderContext<'reg, 'rc>,
-    out: &mut dyn Output,
-) -> HelperResult {
+/// A value in some form.
+fn formatted(formatter: Formatter) -> impl Fn(&Helper<'_>) -> Result<String, RenderError> {
+    move |helper| {
+        let mut text = String::new();
+        formatter(param(helper, 0)?, &mut text);
+        Ok(text)
+    }
+}
+
+fn default(helper: &Helper<'_>) -> Result<String, RenderError> {
     let (value, otherwise) = (param(helper, 0)?, param(helper, 1)?);
     let mut text = String::new();
     plain(if is_present(value) { value } else { otherwise }, &mut text);
-    Ok(out.write(&text)?)
+    Ok(text)
 }
 
-fn plural<'reg, 'rc>(
-    helper: &Helper<'rc>,
-    _: &'reg Handlebars<'reg>,
-    _: &'rc Context,
-    _: &mut RenderContext<'reg, 'rc>,
-    out: &mut dyn Output,
-) -> HelperResult {
+fn plural(helper: &Helper<'_>) -> Result<String, RenderError> {
     let (count, one, many) = (param(helper, 0)?, param(helper, 1)?, param(helper, 2)?);
     let mut text = String::new();
     plain(if count.as_f64() == Some(1.0) { one } else { many }, &mut text);
-    Ok(out.write(&text)?)
+    Ok(text)
 }
 
-fn list<'reg, 'rc>(
-    helper: &Helper<'rc>,
-    _: &'reg Handlebars<'reg>,
-    _: &'rc Context,
-    _: &mut RenderContext<'reg, 'rc>,
-    out: &mut dyn Output,
-) -> HelperResult {
+fn list(helper: &Helper<'_>) -> Result<String, RenderError> {
     let (items, member, limit) = (param(helper, 0)?, param(helper, 1)?, param(helper, 2)?);
     let member = member.as_str().ok_or_else(|| wrong(helper, "needs the name of a member as its second value"))?;
     let limit = limit.as_u64().ok_or_else(|| wrong(helper, "needs a whole number as its third value"))?;
@@ -187,7 +176,7 @@ fn list<'reg, 'rc>(
     if items.len() > limit {
         append(&mut text, format_args!(" (+{} more)", items.len() - limit));
     }
-    Ok(out.write(&text)?)
+    Ok(text)
 }
 
 /// A value that a helper is given. That it is there is strict mode's business; a null one is a value.
