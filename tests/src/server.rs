@@ -232,10 +232,11 @@ impl Drop for Server {
     }
 }
 
-/// The address that the server says it listens on.
+/// The address that the server says it listens on, to a person or to a program.
 fn announced(log: &str) -> Option<String> {
-    let rest = log.split_once("listening on http://")?.1;
     // An unfinished line might end in the middle of the port.
-    let (line, _) = rest.split_once('\n')?;
-    Some(format!("http://{}", line.split_whitespace().next()?))
+    let mut lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let (_, rest) = lines.find(|line| line.contains(" is listening"))?.split_once("http://")?;
+    let address = rest.split(|c: char| c.is_whitespace() || c == '"').next()?;
+    Some(format!("http://{address}"))
 }

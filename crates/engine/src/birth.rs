@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fanfare_core::{DeliveryId, Event, Notification, Recipients, Target};
 use fanfare_store::{CHANNEL_DELETED, DeliveryRow, DeliveryState, EventRow, NewEvent};
 use jiff::Timestamp;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::{Accepted, AcceptedDelivery, intake::Prepared, send::Leased};
@@ -57,6 +58,7 @@ impl Birth {
                 attempts: 0,
                 expires_at,
                 is_own,
+                span: Span::none(),
             });
             told.push(AcceptedDelivery {
                 id,

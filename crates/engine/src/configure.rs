@@ -1,7 +1,5 @@
 //! Changing the configuration: each change is checked against the whole, written, and in force when it is answered.
 
-use std::sync::PoisonError;
-
 use fanfare_core::{
     Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, catalog::JobWording, check_settings,
     merge_patch,
@@ -13,7 +11,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    ChannelPatch, ChannelView, ConfigureError, Engine, Health, HealthState, JobSpec, JobView, LaneSettings, NewChannel,
+    ChannelPatch, ChannelView, ConfigureError, Engine, JobSpec, JobView, LaneSettings, NewChannel,
     engine::Inner,
     snapshot::{ChannelEntry, Snapshot},
     wording,
@@ -32,13 +30,6 @@ impl Engine {
     /// One channel.
     pub fn channel(&self, id: ChannelId) -> Option<ChannelView> {
         self.inner.current.get().channels.entry(id).map(|entry| self.view(entry))
-    }
-
-    /// The health of all channels in one word, with the channels' kinds.
-    pub fn healths(&self) -> Vec<(ChannelId, String, HealthState)> {
-        let snapshot = self.inner.current.get();
-        let entries = snapshot.channels.iter();
-        entries.map(|entry| (entry.info.id, entry.info.kind.clone(), self.health(entry.info.id).state)).collect()
     }
 
     /// Makes a channel.
@@ -271,12 +262,6 @@ impl Engine {
             created_at: time(row.created_at),
             updated_at: time(row.updated_at),
         }
-    }
-
-    fn health(&self, id: ChannelId) -> Health {
-        let book = self.inner.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = book.get(&id).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner).shown());
-        lane.unwrap_or_default()
     }
 }
 

@@ -179,7 +179,7 @@ impl Engine {
         spawn_writer(writer, inbox)?;
         tokio::spawn(janitor::run(sender.clone()));
         if parts.store.is_shared() {
-            tokio::spawn(node::keep(parts.store.clone(), parts.lease, sender.clone()));
+            tokio::spawn(node::keep(parts.store.clone(), parts.lease, outside.clone(), sender.clone()));
             tokio::spawn(watch::follow(parts.store.clone(), watchers.clone(), sender.clone()));
         }
         let inner = Inner {
@@ -293,7 +293,13 @@ impl Engine {
             return Err(stopping());
         }
         let _room = self.inner.room.acquire().await.map_err(|_| stopping())?;
-        let prepared = prepare(&self.intake(&self.inner.current.get()))?;
+        let (span, prepared) = {
+            let snapshot = self.inner.current.get();
+            let intake = self.intake(&snapshot);
+            let span = tracing::debug_span!("accept", event_id = %intake.id);
+            let prepared = span.in_scope(|| prepare(&intake))?;
+            (span, prepared)
+        };
         let now = self.inner.outside.clock.now();
         let expires_at = now.checked_add(self.inner.outside.retry.lifetime).unwrap_or(Timestamp::MAX);
         let (answer, accepted) = oneshot::channel();
@@ -303,6 +309,8 @@ impl Engine {
         self.inner.writer.send(Write::Accept(Box::new(acceptance))).map_err(|_| stopping())?;
         let accepted = accepted.await.map_err(|_| stopping())??;
         self.inner.outside.meters.accepted(began.elapsed());
+        let (deliveries, duplicate) = (accepted.deliveries.len(), accepted.duplicate);
+        tracing::debug!(parent: &span, deliveries, duplicate, "an event was accepted");
         Ok(accepted)
     }
 

@@ -173,6 +173,7 @@ impl Intake<'_> {
         event: Event,
         assignments: &[Assignment],
     ) -> Result<Prepared, AcceptError> {
+        let _in = tracing::debug_span!("plan", event_id = %event.id, event_type = %event_type.id).entered();
         let plan = plan(&Facts {
             event_type,
             settings: self.settings,
@@ -180,6 +181,7 @@ impl Intake<'_> {
             assignments,
             user_address: event_type.user_email(&event.data, event.user.as_ref()),
         });
+        tracing::debug!(targets = plan.targets.len(), skips = plan.skips.len(), "an event was planned");
         let unsayable = |error: fanfare_template::RenderError| {
             AcceptError::Invalid(vec![Fault::new("/data", format!("this cannot be put into words: {error}"))])
         };

@@ -8,6 +8,7 @@ mod configure;
 mod engine;
 mod expect;
 mod explain;
+mod health;
 mod herald;
 mod intake;
 mod janitor;

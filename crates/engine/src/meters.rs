@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use fanfare_store::Next;
-use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+use jiff::Timestamp;
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::send::Done;
 
@@ -22,6 +25,12 @@ const COMMIT_OUTCOMES: &str = "fanfare_commit_outcomes";
 const DATABASE_ERRORS: &str = "fanfare_database_errors_total";
 /// Attempts that ended.
 const ATTEMPTS: &str = "fanfare_attempts_total";
+/// When this node renewed its lease.
+const LEASE_RENEWED: &str = "fanfare_lease_renewed_timestamp_seconds";
+/// How often this node lost its lease.
+const LEASES_LOST: &str = "fanfare_leases_lost_total";
+/// Deliveries that this node took over from others.
+const TAKEN_OVER: &str = "fanfare_deliveries_taken_over_total";
 
 /// The measures that are kept at hand.
 #[derive(Debug)]
@@ -32,6 +41,8 @@ pub(crate) struct Meters {
     commit_events: Histogram,
     commit_outcomes: Histogram,
     database_errors: Counter,
+    leases_lost: Counter,
+    taken_over: Counter,
 }
 
 impl Meters {
@@ -43,6 +54,9 @@ impl Meters {
         describe_histogram!(COMMIT_OUTCOMES, Unit::Count, "Outcomes of attempts in a transaction of the writer.");
         describe_counter!(DATABASE_ERRORS, Unit::Count, "Transactions of the writer that failed.");
         describe_counter!(ATTEMPTS, Unit::Count, "Attempts by the channel's kind and their outcome.");
+        describe_gauge!(LEASE_RENEWED, Unit::Seconds, "When this node renewed its lease, as Unix time; several nodes.");
+        describe_counter!(LEASES_LOST, Unit::Count, "How often others took over what this node had.");
+        describe_counter!(TAKEN_OVER, Unit::Count, "Deliveries that were taken over from nodes that are gone.");
         Self {
             accept: histogram!(ACCEPT),
             delivery: histogram!(DELIVERY),
@@ -50,6 +64,8 @@ impl Meters {
             commit_events: histogram!(COMMIT_EVENTS),
             commit_outcomes: histogram!(COMMIT_OUTCOMES),
             database_errors: counter!(DATABASE_ERRORS),
+            leases_lost: counter!(LEASES_LOST),
+            taken_over: counter!(TAKEN_OVER),
         }
     }
 
@@ -65,6 +81,19 @@ impl Meters {
 
     pub(crate) fn failed(&self) {
         self.database_errors.increment(1);
+    }
+
+    /// The lease has been renewed. A node that has none, for it is alone, never tells of one.
+    pub(crate) fn lease_renewed(&self, now: Timestamp) {
+        gauge!(LEASE_RENEWED).set(now.as_millisecond() as f64 / 1_000.0);
+    }
+
+    pub(crate) fn lease_lost(&self) {
+        self.leases_lost.increment(1);
+    }
+
+    pub(crate) fn took_over(&self, deliveries: u64) {
+        self.taken_over.increment(deliveries);
     }
 
     /// Counts an attempt whose outcome has been recorded.

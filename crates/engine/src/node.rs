@@ -1,7 +1,7 @@
 //! This node among others on one database: it renews its lease, takes over from nodes that are gone, and notices what
 //! others have changed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fanfare_store::{Store, StoreError};
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use crate::writer::Write;
+use crate::{send::Outside, writer::Write};
 
 /// How long a node may be silent before others take over its deliveries, unless it is set otherwise.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -32,11 +32,11 @@ pub(crate) enum News {
 }
 
 /// Looks after the node's place among others, until the writer has ended.
-pub(crate) async fn keep(store: Store, lease: Duration, writer: mpsc::UnboundedSender<Write>) {
+pub(crate) async fn keep(store: Store, lease: Duration, outside: Arc<Outside>, writer: mpsc::UnboundedSender<Write>) {
     let beat = (lease / 5).max(SHORTEST_BEAT);
     let mut ticks = tokio::time::interval(LOOK.min(beat));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut node = Node { store, lease, renewed: Instant::now(), configuration: None };
+    let mut node = Node { store, lease, outside, renewed: Instant::now(), configuration: None };
     let mut next_beat = Instant::now();
     loop {
         ticks.tick().await;
@@ -67,6 +67,7 @@ pub(crate) async fn keep(store: Store, lease: Duration, writer: mpsc::UnboundedS
 struct Node {
     store: Store,
     lease: Duration,
+    outside: Arc<Outside>,
     /// When the lease was renewed last.
     renewed: Instant,
     /// The state of the configuration that was seen last.
@@ -83,14 +84,17 @@ impl Node {
     async fn beat(&mut self) -> Result<Vec<News>, StoreError> {
         if !self.store.renew_lease().await? {
             self.renewed = Instant::now();
+            self.outside.meters.lease_lost();
             return Ok(vec![News::Expired]);
         }
         // After an outage of the database every lease looks expired, until its holder has had the time to renew it.
         let steady = self.renewed.elapsed() < self.lease;
         self.renewed = Instant::now();
+        self.outside.meters.lease_renewed(self.outside.clock.now());
         if steady {
             let freed = self.store.take_over(self.lease).await?;
             if freed > 0 {
+                self.outside.meters.took_over(freed);
                 tracing::warn!(freed, "took over the deliveries of a node that is gone");
             }
         }

@@ -10,6 +10,7 @@ use fanfare_store::{Attempted, Next};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::{Clock, LanePolicy, Random, herald::Turned, meters::Meters, snapshot::ChannelEntry};
@@ -29,6 +30,8 @@ pub(crate) struct Leased {
     pub(crate) expires_at: Timestamp,
     /// Whether it tells of a channel's health.
     pub(crate) is_own: bool,
+    /// Its time in the lane, from where it is taken in to what became of it.
+    pub(crate) span: Span,
 }
 
 /// What attempts are made with.
@@ -59,6 +62,8 @@ pub(crate) struct Tried {
     ended: Timestamp,
     /// What was sent, where it failed.
     payload: Option<String>,
+    /// The attempt, in what is logged of it.
+    pub(crate) span: Span,
 }
 
 /// What is to be written of a delivery.
@@ -71,6 +76,9 @@ pub(crate) struct Done {
 }
 
 /// Calls the channel once. A panic inside it is a failed attempt.
+///
+/// What is logged at warn and above names event, delivery and channel itself: the spans that name them are there only
+/// where debug is on.
 pub(crate) async fn call(
     outside: &Outside,
     entry: &ChannelEntry,
@@ -81,16 +89,29 @@ pub(crate) async fn call(
         .channel
         .as_ref()
         .map_err(|why| SendError::misconfigured(format!("the channel's configuration cannot be used: {why}")))?;
+    let (event_id, delivery_id) = (info.event_id, info.delivery_id);
     let attempt = Attempt { info, transport: &*outside.transport, network: &*outside.network };
     let sent = AssertUnwindSafe(channel.send(notification, &attempt)).catch_unwind().await;
     sent.unwrap_or_else(|_| {
-        tracing::error!(kind = entry.info.kind, "a channel panicked");
+        let (channel, kind) = (entry.info.id, entry.info.kind.as_str());
+        tracing::error!(%event_id, %delivery_id, %channel, kind, "a channel panicked");
         Err(SendError::temporary("the channel's adapter failed unexpectedly"))
     })
 }
 
 /// Makes one attempt at a delivery.
 pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased: Leased) -> Tried {
+    let span = tracing::debug_span!(
+        parent: &leased.span,
+        "attempt",
+        event_id = %leased.event_id,
+        delivery_id = %leased.id,
+        channel = %entry.info.id,
+        kind = entry.info.kind,
+        attempts = leased.attempts,
+        outcome = tracing::field::Empty,
+        status = tracing::field::Empty,
+    );
     let began = outside.clock.now();
     let info = AttemptInfo {
         delivery_id: leased.id,
@@ -101,36 +122,40 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         at: began,
         variables: &*outside.variables,
     };
-    let result = call(outside, &entry, &leased.notification, info.clone()).await;
+    let result = call(outside, &entry, &leased.notification, info.clone()).instrument(span.clone()).await;
     let ended = outside.clock.now();
     let payload = if result.is_err() { payload(&entry, &leased.notification, &info).ok() } else { None };
-    Tried { entry, leased, result, began, ended, payload }
+    Tried { entry, leased, result, began, ended, payload, span }
 }
 
 impl Tried {
+    /// How it ended: what the ledger and the log call it, and the status of the answer if there was one.
+    pub(crate) fn outcome(&self) -> (&'static str, Option<u16>) {
+        match &self.result {
+            Ok(receipt) => ("delivered", receipt.status),
+            Err(error) => (error.outcome(), error.status),
+        }
+    }
+
     /// What the ledger keeps of it, where this follows.
     pub(crate) fn record(self, next: Next) -> Attempted {
+        let (outcome, status) = self.outcome();
         let mut attempted = Attempted {
             delivery_id: self.leased.id.0,
             next,
             counts: 1,
             at: self.began.as_millisecond(),
             duration_ms: (self.ended.as_millisecond() - self.began.as_millisecond()).max(0),
-            status: None,
-            outcome: "delivered",
+            status: status.map(i32::from),
+            outcome,
             detail: String::new(),
             possibly_duplicate: false,
             failure: None,
         };
         match self.result {
-            Ok(receipt) => {
-                attempted.status = receipt.status.map(i32::from);
-                attempted.detail = receipt.detail;
-            }
+            Ok(receipt) => attempted.detail = receipt.detail,
             Err(error) => {
                 attempted.counts = i32::from(!matches!(error.kind, ErrorKind::RateLimited { .. }));
-                attempted.status = error.status.map(i32::from);
-                attempted.outcome = error.outcome();
                 attempted.possibly_duplicate = matches!(error.kind, ErrorKind::Temporary { outcome_unknown: true, .. });
                 attempted.detail = error.detail;
                 attempted.failure = Some((Uuid::now_v7(), self.payload));

@@ -209,6 +209,19 @@ pub struct Health {
     pub last_error: Option<String>,
 }
 
+/// How the lane of a channel stands at one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneView {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// Its kind.
+    pub kind: String,
+    /// Whether deliveries get through.
+    pub state: HealthState,
+    /// Whether the breaker is open: what waits keeps waiting, and one delivery at a time tries.
+    pub breaker_open: bool,
+}
+
 /// Whether deliveries get through a channel, in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

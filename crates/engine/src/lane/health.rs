@@ -23,6 +23,8 @@ pub(crate) struct LaneHealth {
     failed_since: Option<Timestamp>,
     /// Whether somebody was told that it fails, and not yet that it works again.
     told: bool,
+    /// Whether the lane's breaker is open.
+    is_open: bool,
 }
 
 /// What somebody must hear.
@@ -52,8 +54,9 @@ impl LaneHealth {
         since: Option<Timestamp>,
         last_error: Option<String>,
         told: bool,
+        is_open: bool,
     ) -> Self {
-        Self { state, since, last_error, told, ..Self::default() }
+        Self { state, since, last_error, told, is_open, ..Self::default() }
     }
 
     /// As it is shown.
@@ -79,6 +82,16 @@ impl LaneHealth {
     /// Whether somebody was told that it fails.
     pub(crate) fn is_told(&self) -> bool {
         self.told
+    }
+
+    /// Whether the lane's breaker is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// What the lane's breaker is now.
+    pub(crate) fn set_open(&mut self, is_open: bool) {
+        self.is_open = is_open;
     }
 
     /// An attempt got through.
@@ -205,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_earlier_start_is_gone_on_from() {
-        let mut health = LaneHealth::restored(HealthState::Failing, Some(at(5)), Some("404".into()), true);
+        let mut health = LaneHealth::restored(HealthState::Failing, Some(at(5)), Some("404".into()), true, false);
         assert_eq!(fail(&mut health, 9), None);
         assert_eq!(health.shown().since, Some(at(5)));
         assert_eq!(health.succeeded(at(10)), Some(Turn::Recovered));

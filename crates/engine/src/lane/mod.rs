@@ -146,7 +146,7 @@ fn restored_health(row: &LaneRow) -> LaneHealth {
         "failing" => HealthState::Failing,
         _ => HealthState::Unknown,
     };
-    LaneHealth::restored(state, row.since.map(time), row.last_error.clone(), row.told)
+    LaneHealth::restored(state, row.since.map(time), row.last_error.clone(), row.told, row.is_open)
 }
 
 /// A breaker that was open is open still, and one delivery tries at once.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use fanfare_core::ChannelId;
-use fanfare_store::{Attempted, LaneRow};
+use fanfare_store::{Attempted, LaneRow, Next};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     CAPACITY, Emptied, LaneHealth, LaneState, ToLane, Turn,
-    state::{Gate, Outcome, Rules},
+    state::{Gate, Outcome, Rules, Verdict},
 };
 use crate::{
     herald::Turned,
@@ -111,11 +111,11 @@ impl LaneTask {
 
     fn hear(&mut self, message: ToLane) {
         match message {
-            ToLane::Send(leased) => self.queue.extend(leased),
+            ToLane::Send(leased) => self.take_in(leased),
             ToLane::Claimed(leased, next) => {
                 self.claiming = false;
                 self.due = earlier(self.due, next);
-                self.queue.extend(leased);
+                self.take_in(leased);
             }
             ToLane::Due(at) => self.due = earlier(self.due, Some(at)),
             ToLane::Empty(reply) => {
@@ -130,6 +130,16 @@ impl LaneTask {
             }
             ToLane::Stop(_) => {}
         }
+    }
+
+    /// Lets deliveries wait for their turn.
+    fn take_in(&mut self, leased: Vec<Leased>) {
+        let channel = self.id;
+        self.queue.extend(leased.into_iter().map(|mut leased| {
+            let Leased { event_id, id, .. } = &leased;
+            leased.span = tracing::debug_span!("lane", %event_id, delivery_id = %id, %channel);
+            leased
+        }));
     }
 
     /// Looks whether the channel is configured as it was.
@@ -220,10 +230,7 @@ impl LaneTask {
         let Outside { retry, lanes: policy, random, .. } = &*self.outside;
         let rules = Rules { retry, policy, random: random.unit() };
         let verdict = self.state.judge(outcome, &mut lock(&self.health), rules, now);
-        if let Some(asked) = verdict.absurd {
-            let (channel, asked_s) = (self.id, asked.as_secs());
-            tracing::warn!(%channel, asked_s, "the service asks to wait longer than the delivery lives: cut to its end");
-        }
+        log(self.id, &tried, &verdict);
         self.record(tried.leased.owner, tried.record(verdict.next));
         self.settle(verdict.turn);
     }
@@ -234,8 +241,9 @@ impl LaneTask {
 
     /// Keeps what the next start must know, and says what somebody must hear.
     fn settle(&mut self, turn: Option<Turn>) {
-        let health = lock(&self.health);
+        let mut health = lock(&self.health);
         let is_open = self.state.breaker.probe_at().is_some();
+        health.set_open(is_open);
         // Rounded up: nothing leaves before the named time.
         let paused_until = self.state.paused_until.map(|until| until.as_millisecond() + 1);
         let known = self.remembered.as_ref().is_some_and(|row| {
@@ -269,6 +277,27 @@ impl LaneTask {
             self.done(tried);
         }
         self.queue.iter().map(|leased| leased.id.0).collect()
+    }
+}
+
+/// Says what an attempt came to. Nothing of the service's own words: they may name a recipient.
+fn log(channel: ChannelId, tried: &Tried, verdict: &Verdict) {
+    let Leased { event_id, id: delivery_id, .. } = &tried.leased;
+    let (outcome, status) = tried.outcome();
+    let _in = tried.span.enter();
+    if !tried.span.is_disabled() {
+        tried.span.record("outcome", outcome).record("status", status);
+        tracing::debug!(outcome, status, next = ?verdict.next, "an attempt ended");
+    }
+    if let Some(asked_s) = verdict.absurd.map(|asked| asked.as_secs()) {
+        tracing::warn!(
+            %event_id, %delivery_id, %channel, asked_s,
+            "the service asks to wait longer than the delivery lives: cut to its end"
+        );
+    }
+    if verdict.next == Next::Dead {
+        let attempts = tried.leased.attempts + 1;
+        tracing::warn!(%event_id, %delivery_id, %channel, outcome, status, attempts, "a delivery is given up");
     }
 }
 

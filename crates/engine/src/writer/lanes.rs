@@ -6,6 +6,7 @@ use fanfare_core::{ChannelId, EventTypeId, Recipients};
 use fanfare_store::{Claimed, LaneRow, Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
+use tracing::Span;
 use uuid::Uuid;
 
 use super::{PATIENCE, Writer};
@@ -128,5 +129,6 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         attempts: u32::try_from(delivery.attempts).unwrap_or(0),
         expires_at: Timestamp::from_millisecond(delivery.expires_at).unwrap_or(Timestamp::MAX),
         is_own,
+        span: Span::none(),
     })
 }

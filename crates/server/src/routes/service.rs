@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use axum::{extract::State, response::Response};
-use fanfare::{HealthState, core::ChannelId};
+use fanfare::{HealthState, LaneView};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -59,7 +59,7 @@ async fn metrics(State(app): State<AppState>, _: Allowed<ToRead>) -> Result<Resp
     let (accepted, states) = app.engine.counters().await?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     let measured = app.measures.as_ref().map(Measures::text).unwrap_or_default();
-    let text = exposition(accepted, &states) + &health(&app.engine.healths()) + &measured;
+    let text = exposition(accepted, &states) + &lanes(&app.engine.lanes()) + &measured;
     Ok(reply::bytes(StatusCode::OK, content_type, text))
 }
 
@@ -79,19 +79,27 @@ fn exposition<'a>(accepted: i64, states: impl IntoIterator<Item = (&'a &'static 
     text
 }
 
-/// The health of channels as text: of the four states of each, the one that it is in has a 1.
-fn health(channels: &[(ChannelId, String, HealthState)]) -> String {
+/// The lanes as text: of the four states of each, the one that it is in has a 1; and so has an open breaker.
+fn lanes(lanes: &[LaneView]) -> String {
     let mut text =
         "# HELP fanfare_channel_health Whether deliveries get through a channel: 1 for the state it is in.\n\
                     # TYPE fanfare_channel_health gauge\n"
             .to_owned();
-    for (id, kind, now) in channels {
+    for LaneView { channel_id, kind, state: now, .. } in lanes {
         for state in HealthState::ALL {
             let (is, state) = (u8::from(state == *now), state.as_str());
+            let labels = format!("channel_id=\"{channel_id}\",kind=\"{kind}\",state=\"{state}\"");
             // Writing to a String cannot fail.
-            let _ =
-                writeln!(text, "fanfare_channel_health{{channel_id=\"{id}\",kind=\"{kind}\",state=\"{state}\"}} {is}");
+            let _ = writeln!(text, "fanfare_channel_health{{{labels}}} {is}");
         }
+    }
+    text.push_str(
+        "# HELP fanfare_breaker_open Whether a channel's breaker is open, so that one delivery at a time tries.\n\
+         # TYPE fanfare_breaker_open gauge\n",
+    );
+    for LaneView { channel_id, kind, breaker_open, .. } in lanes {
+        let is = u8::from(*breaker_open);
+        let _ = writeln!(text, "fanfare_breaker_open{{channel_id=\"{channel_id}\",kind=\"{kind}\"}} {is}");
     }
     text
 }
@@ -111,13 +119,15 @@ mod tests {
 
     #[test]
     fn a_channel_is_in_one_state() {
-        let id = ChannelId::from(uuid::Uuid::nil());
-        let text = health(&[(id, "ntfy".into(), HealthState::Limited)]);
+        let channel_id = uuid::Uuid::nil().into();
+        let lane = LaneView { channel_id, kind: "ntfy".into(), state: HealthState::Limited, breaker_open: true };
+        let text = lanes(&[lane]);
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(lines.len(), 4);
-        let on: Vec<_> = lines.iter().filter(|line| line.ends_with(" 1")).collect();
-        let label = "channel_id=\"00000000-0000-0000-0000-000000000000\",kind=\"ntfy\",state=\"limited\"";
-        assert_eq!(on, [&format!("fanfare_channel_health{{{label}}} 1").as_str()]);
+        assert_eq!(lines.len(), 5);
+        let on: Vec<_> = lines.iter().filter(|line| line.ends_with(" 1")).copied().collect();
+        let label = format!("channel_id=\"{channel_id}\",kind=\"ntfy\"");
+        let health = format!("fanfare_channel_health{{{label},state=\"limited\"}} 1");
+        assert_eq!(on, [health, format!("fanfare_breaker_open{{{label}}} 1")]);
     }
 
     #[test]
