@@ -37,6 +37,18 @@ pub(crate) struct Answer {
     etag: Option<HeaderValue>,
 }
 
+/// The way to whatever whoever runs the command names; link-local and metadata addresses stay refused.
+pub(crate) fn transport(settings: &Settings, limits: Limits) -> Result<HttpTransport, Failure> {
+    let authorities = settings.extra_ca_file.as_ref().map(std::fs::read).transpose();
+    let tls = authorities
+        .map_err(|error| error.to_string())
+        .and_then(|pem| tls_config(pem.as_deref()).map_err(|error| error.to_string()))
+        .map_err(|error| Failure::WrongUse(format!("FANFARE_EXTRA_CA_FILE: {error}")))?;
+    let networks = AddressPolicy::with_loopback().networks().iter().copied().chain([SHARED]).collect::<Vec<_>>();
+    let guard = Arc::new(Guard::new(AddressPolicy::new(networks)));
+    HttpTransport::new(guard, tls, limits).map_err(|error| Failure::Failed(error.to_string()))
+}
+
 /// The query of a request.
 pub(crate) type Query<'a> = &'a [(&'a str, Option<String>)];
 
@@ -49,16 +61,7 @@ impl Client {
         let mut authorization = authorization
             .map_err(|_| Failure::WrongUse("the token has characters that no token has: check FANFARE_TOKEN".into()))?;
         authorization.set_sensitive(true);
-        let authorities = settings.extra_ca_file.as_ref().map(std::fs::read).transpose();
-        let tls = authorities
-            .map_err(|error| error.to_string())
-            .and_then(|pem| tls_config(pem.as_deref()).map_err(|error| error.to_string()))
-            .map_err(|error| Failure::WrongUse(format!("FANFARE_EXTRA_CA_FILE: {error}")))?;
-        // Whoever runs the command chooses the server; link-local and metadata addresses stay refused.
-        let networks = AddressPolicy::with_loopback().networks().iter().copied().chain([SHARED]).collect::<Vec<_>>();
-        let guard = Arc::new(Guard::new(AddressPolicy::new(networks)));
-        let transport = HttpTransport::new(guard, tls, LIMITS).map_err(|error| Failure::Failed(error.to_string()))?;
-        Ok(Self { base, authorization, transport })
+        Ok(Self { base, authorization, transport: transport(settings, LIMITS)? })
     }
 
     /// Which server this is: its address, without what a query may hold.

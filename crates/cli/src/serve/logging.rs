@@ -3,12 +3,15 @@
 use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{config::LogFormat, output::colours_wanted};
 
-/// Starts the log: our own targets at `level`, dependencies at info.
-pub(crate) fn start(level: LevelFilter, format: LogFormat) {
+/// Something that hears what is logged.
+pub(super) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts the log: our own targets at `level`, dependencies at info. Whatever the level is, `others` hear what they want.
+pub(crate) fn start(level: LevelFilter, format: LogFormat, others: impl IntoIterator<Item = Listener>) {
     let log = match format {
         LogFormat::Text => {
             fmt::layer().with_writer(io::stderr).with_ansi(colours_wanted(io::stderr().is_terminal())).boxed()
@@ -16,7 +19,9 @@ pub(crate) fn start(level: LevelFilter, format: LogFormat) {
         LogFormat::Json => fmt::layer().json().with_writer(io::stderr).flatten_event(true).boxed(),
     };
     // Fails where a log runs already, which is then as good.
-    let _ = tracing_subscriber::registry().with(log.with_filter(targets(level))).try_init();
+    let log: Listener = log.with_filter(targets(level)).boxed();
+    let listeners: Vec<Listener> = std::iter::once(log).chain(others).collect();
+    let _ = tracing_subscriber::registry().with(listeners).try_init();
 }
 
 fn targets(level: LevelFilter) -> Targets {

@@ -1,6 +1,7 @@
 //! `fanfare serve`: from settings to a running server, and back to nothing running.
 
 mod database;
+mod export;
 mod lock;
 mod logging;
 mod measures;
@@ -30,6 +31,7 @@ use crate::{
     secret_files,
 };
 use database::Database;
+use export::Export;
 pub(crate) use secrets::TOKEN_FILE;
 use secrets::{AdminToken, KeyFile, SecretKey, TokenPlace};
 
@@ -42,7 +44,8 @@ const PATIENCE_WITH_CALLERS: Duration = Duration::from_secs(4);
 /// Serves until a signal says to stop.
 pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let settings = &loaded.settings;
-    logging::start(settings.log, settings.log_format);
+    let export = Export::start(settings)?;
+    logging::start(settings.log, settings.log_format, export.listener());
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -116,6 +119,7 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     }
     stop_engine(&engine, deadline).await;
     tracing::info!("stopped");
+    export.stop().await;
     Ok(())
 }
 
