@@ -1,9 +1,11 @@
 // Forms that send a document. The name of a field is its JSON pointer, and what the API says of a pointer is shown at
 // its field. data-type says what a field's value is: string (default), integer, number, boolean, lines, many, when,
-// secret. data-reveal names where something is shown that is shown only once.
+// secret, yes-no (null where nothing is chosen). data-prune is the pointer of a member that becomes null where nothing in
+// it says anything. data-reveal names where something is shown that is shown only once.
 
 import { remember } from "./actions.js";
 import { call } from "./api.js";
+import { readList } from "./lists.js";
 import { refresh } from "./parts.js";
 import { toast } from "./toast.js";
 
@@ -52,12 +54,21 @@ async function send(form) {
 export function collect(form) {
   const document_ = form.dataset.base ? JSON.parse(form.dataset.base) : {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || !field.name.startsWith("/")) continue;
+    if (!field.name || field.disabled || !field.name.startsWith("/") || field.closest("[data-list]")) continue;
     const value = valueOf(field);
     if (value !== undefined) put(document_, field.name, value);
   }
   for (const pairs of form.querySelectorAll("[data-pairs]")) put(document_, pairs.dataset.pairs, readPairs(pairs));
+  for (const list of form.querySelectorAll("[data-list]")) put(document_, list.dataset.list, readList(list));
+  if (form.dataset.prune) put(document_, form.dataset.prune, pruned(at(document_, form.dataset.prune)));
   return document_;
+}
+
+// What says nothing is null as a whole, so that nothing empty is stored.
+function pruned(value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  const members = Object.entries(value).map(([name, inner]) => [name, pruned(inner)]);
+  return members.every(([, inner]) => inner === null) ? null : Object.fromEntries(members);
 }
 
 function valueOf(field) {
@@ -74,6 +85,8 @@ function valueOf(field) {
       return secret(text, field.hasAttribute("data-optional"));
     case "when":
       return text === "" ? undefined : new Date(text).toISOString();
+    case "yes-no":
+      return text === "" ? null : text === "true";
     case "many": {
       const values = [...field.selectedOptions].map((option) => option.value);
       return values.length ? values : undefined;
@@ -117,14 +130,23 @@ function readPairs(box) {
   return read;
 }
 
+function namesIn(pointer) {
+  return pointer.slice(1).split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function at(target, pointer) {
+  return namesIn(pointer).reduce((inner, name) => inner?.[name], target);
+}
+
 function put(target, pointer, value) {
-  const names = pointer.slice(1).split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const names = namesIn(pointer);
   const lastName = names.pop();
   for (const name of names) target = target[name] ??= {};
   target[lastName] = value;
 }
 
-function show(form, error) {
+/** Says at each field what the API refused about it, and the rest at the end of the form. */
+export function show(form, error, { focus = true } = {}) {
   const rest = [];
   for (const { pointer, detail } of error.errors ?? []) {
     const field = fieldAt(form, pointer);
@@ -132,18 +154,31 @@ function show(form, error) {
       rest.push(detail);
       continue;
     }
-    const place = document.getElementById(`${field.id}-error`);
-    if (place) place.textContent = sentence(detail);
+    const place = document.getElementById(`${field.id}-error`) ?? field.closest("[data-item]")?.querySelector(".error");
+    const text = sentence(field.type === "file" ? `${pointer.slice(field.name.length)}: ${detail}` : detail);
+    if (place) place.textContent = [place.textContent, text].filter(Boolean).join(" ");
     field.setAttribute("aria-invalid", "true");
+    field.dataset.fault = detail;
   }
   const first = form.querySelector("[aria-invalid=true]");
-  const shut = first?.closest(".field[hidden], details:not([open])");
+  const shut = focus && first?.closest(".field[hidden], details:not([open])");
   if (shut) [shut.hidden, shut.open] = [false, true];
   const general = form.querySelector("[data-general-error]");
   const text = error.errors?.length ? rest.map(sentence).join(" ") : (error.sentence ?? String(error));
   if (general) general.textContent = text;
   else if (text) toast(text, true);
+  if (!focus) return;
   first?.focus();
+  if (first?.hasAttribute("data-template")) putCursor(first);
+}
+
+// Where a template cannot be read, the refusal says line and column.
+function putCursor(field) {
+  const [, line, column] = /line (\d+), column (\d+)/.exec(field.dataset.fault ?? "") ?? [];
+  if (!line) return;
+  const before = field.value.split("\n").slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+  const at = Math.min(before + Number(column) - 1, field.value.length);
+  field.setSelectionRange(at, at);
 }
 
 // The field of a pointer, or of what it is inside of.
@@ -161,7 +196,8 @@ function fieldAt(form, pointer) {
   return null;
 }
 
-function clear(form) {
+/** Takes away what was said of an earlier attempt. */
+export function clear(form) {
   for (const place of form.querySelectorAll(".error")) place.textContent = "";
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
@@ -181,6 +217,7 @@ function addPair(button) {
   pair.querySelector("input").focus();
 }
 
-function sentence(text) {
+/** A refusal's words as a sentence. */
+export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
 }

@@ -23,15 +23,19 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "api.js" "text/javascript; charset=utf-8",
     "app.js" "text/javascript; charset=utf-8",
     "ask.js" "text/javascript; charset=utf-8",
+    "export.js" "text/javascript; charset=utf-8",
     "forms.js" "text/javascript; charset=utf-8",
     "live.js" "text/javascript; charset=utf-8",
     "parts.js" "text/javascript; charset=utf-8",
+    "lists.js" "text/javascript; charset=utf-8",
     "pickers.js" "text/javascript; charset=utf-8",
+    "said.js" "text/javascript; charset=utf-8",
     "tests.js" "text/javascript; charset=utf-8",
     "theme.js" "text/javascript; charset=utf-8",
     "themes.js" "text/javascript; charset=utf-8",
     "times.js" "text/javascript; charset=utf-8",
     "toast.js" "text/javascript; charset=utf-8",
+    "wording.js" "text/javascript; charset=utf-8",
 };
 
 /// One mark for all files together: scripts name one another by relative addresses, so they have to move as one.

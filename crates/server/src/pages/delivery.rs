@@ -13,7 +13,7 @@ use super::{
     channel::pretty,
     frame::{Page, user_of},
     icons::{self, icon},
-    parts::{self, Tone, note, said, state_badge, when},
+    parts::{self, Tone, exact, note, said, state_badge, when},
     visitor::{PageError, PageId},
     words,
 };
@@ -125,10 +125,6 @@ fn facts(detail: &DeliveryDetail, app: &AppState) -> Markup {
             dt { "Id" } dd.mono { (view.id) }
         } } }
     }
-}
-
-fn exact(at: Timestamp) -> Markup {
-    html! { time datetime=(at) data-exact { (at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
 }
 
 /// Everybody else whom the event concerned: who was told, and who was left out and why.

@@ -145,6 +145,8 @@ const MORE: &[Item] = &[
     ("/settings/outbound", "Networks", "network"),
     ("/accounts", "Accounts", "accounts"),
     ("/tokens", "API tokens", "key"),
+    ("/audit", "Audit", "audit"),
+    ("/settings/export", "Export and import", "export"),
 ];
 
 fn menu(visitor: &Visitor, items: &[Item], label: &str) -> Markup {

@@ -21,13 +21,14 @@ use super::{
 use crate::{app::AppState, problem::Problem};
 
 /// The pages of a job: what its address ends in, and its name.
-const TABS: [(&str, &str); 3] = [("", "Runs"), ("/notifications", "Notifications"), ("/settings", "Settings")];
+const TABS: [(&str, &str); 4] =
+    [("", "Runs"), ("/notifications", "Notifications"), ("/wording", "Wording"), ("/settings", "Settings")];
 
-async fn load(app: &AppState, id: JobId) -> Result<JobView, PageError> {
+pub(super) async fn load(app: &AppState, id: JobId) -> Result<JobView, PageError> {
     Ok(app.engine.job(id).await?.ok_or_else(|| Problem::not_found("job"))?)
 }
 
-fn page(job: &JobView, visitor: &Visitor, tab: &str, content: Markup) -> Html {
+pub(super) fn page(job: &JobView, visitor: &Visitor, tab: &str, content: Markup) -> Html {
     let page = Page {
         title: &job.name,
         lead: html! {

@@ -3,12 +3,15 @@
 
 mod accounts;
 mod assets;
+mod audit;
+mod audit_words;
 mod channel;
 mod channel_form;
 mod channels;
 mod chart;
 mod delivery;
 mod explain;
+mod export;
 mod facts;
 mod frame;
 mod history;
@@ -24,6 +27,8 @@ mod schema;
 mod sign_in;
 mod tokens;
 mod visitor;
+mod wording;
+mod wording_form;
 mod words;
 
 use axum::{Router, middleware, response::Response, routing::get};
@@ -47,10 +52,12 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/channels/new/{kind}", get(channel::new))
         .route("/channels/{id}", get(channel::show))
         .route("/settings/notifications", get(notifications::show))
+        .route("/settings/notifications/{type}/wording", get(wording::of_event))
         .route("/jobs", get(jobs::list))
         .route("/jobs/new", get(jobs::new))
         .route("/jobs/{id}", get(job::runs))
         .route("/jobs/{id}/notifications", get(job::notifications))
+        .route("/jobs/{id}/wording", get(wording::of_job))
         .route("/jobs/{id}/settings", get(job::settings))
         .route("/history", get(history::list))
         .route("/history/{id}", get(delivery::show))
@@ -59,6 +66,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/account", get(accounts::own))
         .route("/tokens", get(tokens::list))
         .route("/settings/outbound", get(outbound::show))
+        .route("/settings/export", get(export::show))
+        .route("/audit", get(audit::list))
         .route("/setup", get(sign_in::set_up))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .layer(middleware::map_response(guard))

@@ -14,6 +14,7 @@ use super::{
     icons::{self, icon},
     parts::{self, Tone, note},
     picker::Picker,
+    wording,
 };
 use crate::app::AppState;
 
@@ -118,6 +119,7 @@ impl View<'_> {
                     }
                     div.event-tools {
                         (self.channels_of(event_type, &own, &call))
+                        (wording::link(event_type, own.wording.is_some()))
                         @if self.may_change {
                             button.button.slim.script-only type="button" data-test={ "/api/v1/event-types/" (id) "/test" } data-results={ "results-" (id) } aria-label={ "Test " (event_type.name) } { (icon("send")) "Test" }
                         }

@@ -62,6 +62,11 @@ pub(super) fn when(at: Timestamp, now: Timestamp) -> Markup {
     html! { time.nowrap datetime=(at) title=(exact) { (distance(at, now)) } }
 }
 
+/// A time in full. The script says it in the reader's own zone.
+pub(super) fn exact(at: Timestamp) -> Markup {
+    html! { time datetime=(at) data-exact { (at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
+}
+
 /// The same words as in the script.
 fn distance(at: Timestamp, now: Timestamp) -> String {
     let ms = at.as_millisecond() - now.as_millisecond();
@@ -99,7 +104,7 @@ pub(super) fn said(notification: &Notification) -> Markup {
                 @if !notification.fields.is_empty() {
                     dl.said-fields {
                         @for field in &notification.fields {
-                            div.wide[!field.inline] { dt { (field.name) } dd { (field.value) } }
+                            div.wide[!field.inline] { dt { (field.name) } dd { @match field.value.parse::<Timestamp>() { Ok(at) => (exact(at)), Err(_) => (field.value) } } }
                         }
                     }
                 }
