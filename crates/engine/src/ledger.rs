@@ -115,6 +115,48 @@ impl Engine {
         Ok(self.inner.store.deliveries(&filter, page).await?.into_iter().map(delivery_view).collect())
     }
 
+    /// The same, where a text is searched for no further than this many deliveries back; and where a further search can
+    /// go on, if it can.
+    pub async fn search(
+        &self,
+        mut filter: DeliveryFilter,
+        page: Page,
+        far: u64,
+    ) -> Result<(Vec<DeliveryView>, Option<DeliveryId>), StoreError> {
+        filter.since = match filter.text {
+            Some(_) => self.inner.store.delivery_behind(page, far).await?,
+            None => None,
+        };
+        let end = filter.since.map(DeliveryId);
+        Ok((self.deliveries(filter, page).await?, end))
+    }
+
+    /// The latest deliveries that failed, of the channels that there are.
+    pub async fn latest_failures(&self, limit: usize) -> Result<Vec<DeliveryView>, StoreError> {
+        let mut failures = Vec::new();
+        // Channel by channel, because an index has the dead ones of each: where nothing fails, the whole ledger would be
+        // looked through otherwise.
+        let channels: Vec<_> = self.inner.current.get().channels.iter().map(|entry| entry.info.id).collect();
+        for channel in channels {
+            let filter = DeliveryFilter {
+                state: Some(DeliveryState::Dead),
+                channel_id: Some(channel.0),
+                test: Some(false),
+                ..DeliveryFilter::default()
+            };
+            failures.extend(self.deliveries(filter, Page { before: None, limit: limit as u64 }).await?);
+        }
+        failures.sort_unstable_by_key(|failure| std::cmp::Reverse(failure.id.0));
+        failures.truncate(limit);
+        Ok(failures)
+    }
+
+    /// How many deliveries of each channel are pending, and how many are held; channels without any are left out.
+    pub async fn backlogs(&self) -> Result<Vec<(ChannelId, DeliveryState, i64)>, StoreError> {
+        let backlogs = self.inner.store.backlogs().await?.into_iter();
+        Ok(backlogs.map(|(channel, state, count)| (channel.into(), state, count)).collect())
+    }
+
     /// These deliveries, oldest first; those that the ledger does not have are left out.
     pub async fn deliveries_by_id(&self, ids: Vec<DeliveryId>) -> Result<Vec<DeliveryView>, StoreError> {
         let rows = self.inner.store.deliveries_by_id(ids.into_iter().map(|id| id.0).collect()).await?;

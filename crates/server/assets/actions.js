@@ -43,6 +43,7 @@ async function perform(control, body) {
       return location.assign(next.replace("{id}", answer?.id ?? ""));
     }
     if (done) toast(done.replace("{retried}", answer?.retried ?? ""));
+    control.closest("form[data-part]")?.removeAttribute("data-dirty");
   } catch (error) {
     toast(error.sentence ?? String(error), true);
   } finally {

@@ -11,6 +11,7 @@ import { toast } from "./toast.js";
 
 export function startForms() {
   takeKeyFromAddress();
+  document.addEventListener("input", (event) => event.target.closest("form[data-part]")?.setAttribute("data-dirty", ""));
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-call]");
     if (!form) return;
@@ -41,6 +42,7 @@ async function send(form) {
       return location.assign(next.replace("{id}", answer?.id ?? ""));
     }
     if (form.dataset.done) toast(form.dataset.done);
+    form.removeAttribute("data-dirty");
     if (!form.hasAttribute("data-part")) form.reset();
     await refresh();
   } catch (error) {

@@ -2,7 +2,8 @@
 
 import { freshenTimes } from "./times.js";
 
-/** Renews every element with `data-part` and an id. What is open stays open, and the focus stays where it is. */
+/** Renews every element with `data-part` and an id. What is open stays open, the focus stays where it is, and a form that
+ * somebody is filling in (`data-dirty`) stays as it is. */
 export async function refresh() {
   const response = await fetch(location.href, { headers: { accept: "text/html" } });
   if (response.redirected && new URL(response.url).pathname === "/sign-in") return location.assign(response.url);
@@ -10,6 +11,7 @@ export async function refresh() {
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const old of document.querySelectorAll("[data-part]")) {
     const next = fresh.getElementById(old.id);
+    if (old.hasAttribute("data-dirty")) continue;
     if (next) replace(old, next);
     else old.remove();
   }

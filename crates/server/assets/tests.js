@@ -1,6 +1,7 @@
 // Tests of channels and event types: one line for each target, with the service's own answer.
 
 import { call } from "./api.js";
+import { refresh } from "./parts.js";
 import { toast } from "./toast.js";
 
 export function startTests() {
@@ -23,6 +24,7 @@ async function run(button) {
       lines.push(line("wait", "i", "This event is off: its switch decides about real events, not about tests.", ""));
     }
     box.replaceChildren(...lines);
+    if (!answer.results) refresh(); // The channel's health may be another one now.
   } catch (error) {
     box.replaceChildren(line("fail", "✕", error.sentence ?? String(error), ""));
   } finally {

@@ -2,6 +2,10 @@
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
+// In the chart, by the same clock for everybody: two digits, a day of 24 hours.
+const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
+
 export function startTimes() {
   freshenTimes();
   setInterval(freshenTimes, 20000);
@@ -17,6 +21,15 @@ export function freshenTimes() {
     const text = element.hasAttribute("data-exact") ? exact.format(at) : distance(at.getTime() - now);
     if (element.textContent !== text) element.textContent = text;
   }
+  for (const element of document.querySelectorAll("[data-hour]")) {
+    const at = new Date(element.dataset.hour);
+    element.textContent = (element.hasAttribute("data-day") ? day : hour).format(at);
+  }
+  for (const bar of document.querySelectorAll("[data-hour-title]")) {
+    const title = bar.querySelector("title");
+    title.textContent = `${hour.format(new Date(bar.dataset.hourTitle))}:${title.textContent.slice(title.textContent.indexOf(": ") + 1)}`;
+  }
+  for (const zone of document.querySelectorAll("[data-zone]")) zone.textContent = "";
 }
 
 // The same words as on the server, so that nothing moves when the page comes alive.

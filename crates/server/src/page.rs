@@ -42,17 +42,37 @@ impl Stretch {
 
     /// The list of what the ledger gave.
     pub(crate) fn list<V, T: From<V>>(self, found: Vec<V>, id: impl Fn(&V) -> Uuid) -> List<T> {
-        let (found, next_cursor) = self.cut(found, id);
+        self.list_until(found, id, None)
+    }
+
+    /// The same, where the ledger was looked through only until this entry.
+    pub(crate) fn list_until<V, T: From<V>>(
+        self,
+        found: Vec<V>,
+        id: impl Fn(&V) -> Uuid,
+        end: Option<Uuid>,
+    ) -> List<T> {
+        let (found, next_cursor) = self.cut_until(found, id, end);
         List { items: found.into_iter().map(T::from).collect(), next_cursor }
     }
 
     /// What the ledger gave, without the one too many, and the cursor for the next stretch.
-    pub(crate) fn cut<V>(self, mut found: Vec<V>, id: impl Fn(&V) -> Uuid) -> (Vec<V>, Option<String>) {
+    pub(crate) fn cut<V>(self, found: Vec<V>, id: impl Fn(&V) -> Uuid) -> (Vec<V>, Option<String>) {
+        self.cut_until(found, id, None)
+    }
+
+    /// The same, where the ledger was looked through only until this entry.
+    pub(crate) fn cut_until<V>(
+        self,
+        mut found: Vec<V>,
+        id: impl Fn(&V) -> Uuid,
+        end: Option<Uuid>,
+    ) -> (Vec<V>, Option<String>) {
         let limit = usize::from(self.limit);
         let has_more = found.len() > limit;
         found.truncate(limit);
-        let last = found.last().filter(|_| has_more);
-        let next_cursor = last.map(|last| URL_SAFE_NO_PAD.encode(id(last)));
+        let last = found.last().filter(|_| has_more).map(id).or(end);
+        let next_cursor = last.map(|last| URL_SAFE_NO_PAD.encode(last));
         (found, next_cursor)
     }
 }
@@ -77,6 +97,19 @@ mod tests {
         assert_eq!(next.before, Some(ids[1]));
         let list: List<Uuid> = next.list(vec![ids[2]], |id| *id);
         assert_eq!(list.next_cursor, None);
+    }
+
+    #[test]
+    fn a_search_goes_on_where_it_ended() {
+        let stretch = Stretch::new(Some(2), None).unwrap();
+        let id = |n| Uuid::from_u128(n);
+        let end = |found: Vec<Uuid>| {
+            let (_, next) = stretch.cut_until(found, |id| *id, Some(id(7)));
+            Stretch::new(Some(2), next.as_deref()).unwrap().before
+        };
+        assert_eq!(end(vec![]), Some(id(7)));
+        assert_eq!(end(vec![id(9)]), Some(id(7)));
+        assert_eq!(end(vec![id(12), id(11), id(10)]), Some(id(11)));
     }
 
     #[test]

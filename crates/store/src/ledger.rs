@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, Store, StoreError,
     counters::ACCEPTED,
     entity::{attempt, counter, delivery, event},
+    tables::clean,
 };
 
 /// A stretch of a list: what came before `before`, at most `limit` of it.
@@ -35,6 +36,42 @@ pub struct DeliveryFilter {
     pub event_id: Option<Uuid>,
     /// Tests only, or all but tests.
     pub test: Option<bool>,
+    /// Those that say this.
+    pub text: Option<TextSearch>,
+    /// This one and later ones.
+    pub since: Option<Uuid>,
+}
+
+/// A text that deliveries are searched for: in their title, their channel's name, and their last failure. Upper and
+/// lower case are the same, at least for the letters of ASCII.
+#[derive(Clone, Debug)]
+pub struct TextSearch {
+    /// The text.
+    pub text: String,
+    /// Whether what concerns users is searched, too: their addresses, and what deliveries to them say. Whoever sees
+    /// addresses masked could find them out otherwise, letter by letter.
+    pub in_addresses: bool,
+}
+
+impl TextSearch {
+    fn condition(&self, backend: DbBackend) -> Condition {
+        let text = clean(self.text.clone()).replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        let says = |column| says(column, &text, backend);
+        let said = Condition::any().add(says(delivery::Column::Title)).add(says(delivery::Column::LastDetail));
+        let said = match self.in_addresses {
+            true => said.add(says(delivery::Column::Target)),
+            false => Condition::all().add(delivery::Column::Target.eq("channel")).add(said),
+        };
+        Condition::any().add(says(delivery::Column::ChannelName)).add(said)
+    }
+}
+
+/// Whether a column says a text, which is written with `!` before what a pattern means otherwise.
+fn says(column: delivery::Column, text: &str, backend: DbBackend) -> Expr {
+    use sea_orm::sea_query::{ExprTrait, LikeExpr, extension::postgres::PgExpr};
+    let pattern = LikeExpr::new(format!("%{text}%")).escape('!');
+    let column = Expr::col((delivery::Entity, column));
+    if backend == DbBackend::Postgres { column.ilike(pattern) } else { column.like(pattern) }
 }
 
 impl Store {
@@ -80,7 +117,41 @@ impl Store {
         if let Some(test) = filter.test {
             query = query.filter(delivery::Column::Test.eq(test));
         }
+        if let Some(since) = filter.since {
+            query = query.filter(delivery::Column::Id.gte(since));
+        }
+        if let Some(text) = &filter.text {
+            query = query.filter(text.condition(self.backend()));
+        }
         Ok(query.all(&self.reader).await?)
+    }
+
+    /// The delivery that lies this far behind the beginning of a stretch, if the ledger goes back so far: where a search
+    /// ends that is not to look through all of it.
+    pub async fn delivery_behind(&self, page: Page, far: u64) -> Result<Option<Uuid>, StoreError> {
+        let ids = delivery::Entity::find().select_only().column(delivery::Column::Id);
+        let mut query = ids.order_by_desc(delivery::Column::Id).offset(far.saturating_sub(1)).limit(1);
+        if let Some(before) = page.before {
+            query = query.filter(delivery::Column::Id.lt(before));
+        }
+        Ok(query.into_tuple().one(&self.reader).await?)
+    }
+
+    /// How many deliveries of each channel are pending, and how many are held; channels without any are left out.
+    pub async fn backlogs(&self) -> Result<Vec<(Uuid, DeliveryState, i64)>, StoreError> {
+        let mut backlogs = Vec::new();
+        for state in [DeliveryState::Pending, DeliveryState::Held] {
+            let query = delivery::Entity::find()
+                .select_only()
+                .column(delivery::Column::ChannelId)
+                .column_as(Expr::cust("COUNT(*)"), "deliveries")
+                // Written out, because a partial index serves no bound value.
+                .filter(Expr::cust(format!("state = {}", state.number())))
+                .group_by(delivery::Column::ChannelId);
+            let counted: Vec<(Uuid, i64)> = query.into_tuple().all(&self.reader).await?;
+            backlogs.extend(counted.into_iter().map(|(channel, count)| (channel, state, count)));
+        }
+        Ok(backlogs)
     }
 
     /// How many deliveries were accepted in each hour since then, and where they stand now. Tests do not count. An hour

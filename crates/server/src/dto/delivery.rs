@@ -1,12 +1,16 @@
 //! Deliveries in the ledger.
 
-use fanfare::{AttemptView, DeliveryDetail as EngineDetail, DeliveryFilter, DeliveryView};
+use fanfare::{AttemptView, DeliveryDetail as EngineDetail, DeliveryFilter, DeliveryView, TextSearch};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{plan::Notification, words::DeliveryState};
+use crate::{
+    auth::{Caller, Scope},
+    problem::Problem,
+};
 
 /// Which deliveries to list; every criterion that is given must hold.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -25,6 +29,11 @@ pub(crate) struct DeliveryQuery {
     event_id: Option<Uuid>,
     /// Tests only (`true`), or all but tests (`false`).
     test: Option<bool>,
+    /// Those that say this in their title, their channel's name, or their last failure; for administrators, in their
+    /// target, too. Upper and lower case are the same. An answer looks through 100,000 deliveries at the most: where it
+    /// has a `next_cursor`, the search goes on there, also if it found nothing.
+    #[param(max_length = 200)]
+    q: Option<String>,
     /// How many, 1 to 200; 50 where absent.
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u16>,
@@ -174,16 +183,23 @@ pub(crate) struct Attempt {
     detail: String,
 }
 
-impl From<&DeliveryQuery> for DeliveryFilter {
-    fn from(query: &DeliveryQuery) -> Self {
-        Self {
-            state: query.state.map(Into::into),
-            channel_id: query.channel_id,
-            event_type: query.event_type.clone(),
-            job_id: query.job_id,
-            event_id: query.event_id,
-            test: query.test,
+impl DeliveryQuery {
+    /// What they have in common, as far as this caller may search.
+    pub(crate) fn filter(&self, caller: &Caller) -> Result<DeliveryFilter, Problem> {
+        let text = self.q.as_deref().filter(|text| !text.is_empty());
+        if text.is_some_and(|text| text.chars().count() > 200) {
+            return Err(Problem::fault("/q", "q has at most 200 characters"));
         }
+        Ok(DeliveryFilter {
+            state: self.state.map(Into::into),
+            channel_id: self.channel_id,
+            event_type: self.event_type.clone(),
+            job_id: self.job_id,
+            event_id: self.event_id,
+            test: self.test,
+            text: text.map(|text| TextSearch { text: text.into(), in_addresses: caller.scope == Scope::Admin }),
+            since: None,
+        })
     }
 }
 

@@ -1,8 +1,11 @@
 //! One channel: its form, its test, how notifications look in it, and its end.
 
-use axum::extract::{RawQuery, State};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
 use fanfare::{
-    ChannelView, DeliveryState, Engine,
+    ChannelView, Engine, HealthState,
     core::{ChannelId, Kind},
 };
 use jiff::Timestamp;
@@ -10,9 +13,10 @@ use maud::{Markup, html};
 
 use super::{
     Html, Visitor, channel_form,
-    facts::{self, Use, backlog},
-    frame::Page,
+    facts::{self, Backlog, Use},
+    frame::{self, Page},
     icons::icon,
+    live, looks,
     parts::{self, Tone, note},
     visitor::{PageError, PageId},
 };
@@ -46,7 +50,7 @@ pub(super) async fn show(
     let channel = engine.channel(id).ok_or_else(|| Problem::not_found("channel"))?;
     let kind = engine.registry().get(&channel.kind).map_err(|error| Problem::internal(&error))?;
     let uses = facts::uses(engine, id).await?;
-    let held = backlog(engine, id, DeliveryState::Held).await?;
+    let backlog = facts::backlogs(engine).await?.get(&id).copied().unwrap_or_default();
     let page = Page {
         title: &channel.name,
         lead: html! { (kind.name) ". " (kind.description) },
@@ -57,19 +61,57 @@ pub(super) async fn show(
             }
         },
     };
-    let chosen = query.as_deref().and_then(event_type_in).unwrap_or("system_error");
+    let chosen = query.as_deref().and_then(event_type_in).unwrap_or(SHOWN_FIRST);
     let content = html! {
         ul.results #results aria-live="polite" {}
+        (next_step(engine, &channel, &uses, visitor.may_change))
         div.split {
             div.stack { (form(kind, &channel, visitor.may_change)) }
             div.stack {
-                (state(&channel, &uses, held.as_deref(), visitor.may_change))
+                (state(&channel, &uses, backlog, visitor.may_change))
                 (preview(engine, id, chosen))
                 @if visitor.may_change { (end(&channel, &uses)) }
             }
         }
+        (live::quietly(5_000))
     };
     Ok(page.with(&visitor, content))
+}
+
+/// The HTML of a mail channel's preview, by itself.
+pub(super) async fn mail(
+    State(app): State<AppState>,
+    _: Visitor,
+    PageId(id): PageId<ChannelId>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let chosen = query.as_deref().and_then(event_type_in).unwrap_or(SHOWN_FIRST);
+    let preview = app.engine.preview(id, chosen)?;
+    let html = looks::html_part(&preview.payload).ok_or_else(|| Problem::not_found("mail"))?;
+    Ok(frame::by_itself(html))
+}
+
+/// What comes next for a channel that nobody has tested, or that hears of nothing.
+fn next_step(engine: &Engine, channel: &ChannelView, uses: &[Use], may_change: bool) -> Markup {
+    let is_tested = channel.health.state != HealthState::Unknown;
+    let global: Vec<_> = engine.settings().global_channels.iter().chain([&channel.id]).copied().collect();
+    let body = serde_json::json!({"global_channels": global}).to_string();
+    html! {
+        section #next-step data-part aria-label="Next step" {
+            @if may_change && channel.enabled && !is_tested {
+                (note(Tone::Info, html! { p { strong { "Next: test it. " } "Press " em { "Test" } " above, and look whether it arrives." } }))
+            } @else if may_change && uses.is_empty() {
+                (note(Tone::Info, html! {
+                    p { strong { "Next: choose what it hears of. " } "As one of the Global Channels it hears of every event that is on and has no channels of its own." }
+                    div.row {
+                        button.button.slim.script-only type="button" data-call="PATCH /api/v1/settings/notifications" data-body=(body) data-done={ (channel.name) " is one of the Global Channels now." } { "Make it a Global Channel" }
+                        a.button.plain.slim href="/settings/notifications" { "Choose events" }
+                        a.button.plain.slim href="/jobs" { "Choose a job" }
+                    }
+                }))
+            }
+        }
+    }
 }
 
 fn form(kind: &Kind, channel: &ChannelView, may_change: bool) -> Markup {
@@ -86,7 +128,7 @@ fn form(kind: &Kind, channel: &ChannelView, may_change: bool) -> Markup {
     }
 }
 
-fn state(channel: &ChannelView, uses: &[Use], held: Option<&str>, may_change: bool) -> Markup {
+fn state(channel: &ChannelView, uses: &[Use], backlog: Backlog, may_change: bool) -> Markup {
     let now = Timestamp::now();
     let call = format!("PATCH /api/v1/channels/{}", channel.id);
     html! {
@@ -106,11 +148,12 @@ fn state(channel: &ChannelView, uses: &[Use], held: Option<&str>, may_change: bo
                         @if uses.is_empty() { "Nothing yet: choose it among the " a href="/settings/notifications" { "Global Channels" } ", for one event, or for a job." }
                         @for (i, place) in uses.iter().enumerate() { @if i > 0 { ", " } a href=(place.address) { (place.name) } }
                     }
+                    @if backlog.waiting > 0 { dt { "Waiting" } dd { a href={ "/history?state=pending&channel_id=" (channel.id) } { (backlog.waiting) " waiting" } } }
                     dt { "Changed" } dd { (parts::when(channel.updated_at, now)) }
                 }
-                @match (channel.enabled, held) {
-                    (false, Some(held)) => (note(Tone::Warning, html! { p { (held) " held: they leave when you enable the channel." } })),
-                    (false, None) => (note(Tone::Info, html! { p { "What is meant for it is held until you enable it." } })),
+                @match (channel.enabled, backlog.held) {
+                    (false, 1..) => (note(Tone::Warning, html! { p { a href={ "/history?state=held&channel_id=" (channel.id) } { (backlog.held) " held" } ": they leave when you enable the channel." } })),
+                    (false, _) => (note(Tone::Info, html! { p { "What is meant for it is held until you enable it." } })),
                     _ => {}
                 }
             }
@@ -124,7 +167,7 @@ fn preview(engine: &Engine, id: ChannelId, chosen: &str) -> Markup {
     html! {
         section.card #preview aria-labelledby="preview-title" {
             div.card-head {
-                div { h2 #preview-title { "What it sends" } p { "The exact payload for an event's sample." } }
+                div { h2 #preview-title { "How it will look" } p { "Made from the exact payload for an event's example." } }
                 form.row method="get" action={ "/channels/" (id) "#preview" } {
                     select.slim name="event_type" aria-label="Event" { @for event in types { option value=(event.id) selected[event.id.as_str() == chosen] { (event.name) } } }
                     button.button.slim { "Show" }
@@ -133,8 +176,13 @@ fn preview(engine: &Engine, id: ChannelId, chosen: &str) -> Markup {
             div.card-body {
                 @match preview {
                     Ok(preview) => {
-                        @if let Some(content_type) = &preview.content_type { p.quiet.small { (content_type) } }
-                        pre.code tabindex="0" { (pretty(&preview.payload)) }
+                        @let mail = format!("/channels/{id}/mail?event_type={chosen}");
+                        @let look = looks::look(&preview.kind, &preview.payload, Some(&mail));
+                        @if let Some(look) = &look { (look) }
+                        details.payload #payload open[look.is_none()] {
+                            summary { "The exact payload" @if let Some(content_type) = &preview.content_type { " " span.quiet.small { (content_type) } } }
+                            pre.code tabindex="0" { (pretty(&preview.payload)) }
+                        }
                     }
                     Err(error) => { p.error { (error.to_string()) } }
                 }
@@ -161,6 +209,9 @@ fn end(channel: &ChannelView, uses: &[Use]) -> Markup {
         }
     }
 }
+
+/// The event type whose example is shown while nobody asks for another one.
+const SHOWN_FIRST: &str = "restore_failure";
 
 /// The event type that the preview's own form asks for.
 fn event_type_in(query: &str) -> Option<&str> {

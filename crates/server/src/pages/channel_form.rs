@@ -119,7 +119,25 @@ pub(super) fn lane(kind: &Kind, lane: LaneSettings, may_change: bool) -> Markup 
                 (number("concurrency", "At once", "How many deliveries may be under way at the same time.", "integer", lane.concurrency.map(f64::from), usual.concurrency.to_string()))
                 (number("rate", "A second", "How many leave in a second on average.", "number", lane.rate, usual.rate.map_or_else(|| "as fast as they come".into(), |rate| rate.to_string())))
                 (number("burst", "Burst", "How many may leave at once before that counts.", "integer", lane.burst.map(f64::from), usual.burst.to_string()))
+                (digest(lane.digest, usual.digest))
             }
+        }
+    }
+}
+
+/// Whether a storm is told as one.
+fn digest(value: Option<bool>, usual: bool) -> Markup {
+    let word = |on: bool| if on { "on" } else { "off" };
+    html! {
+        div.field {
+            label for="digest" { "Digest" }
+            select #digest name="/delivery/digest" data-type="yes-no" autocomplete="off" aria-describedby="digest-help digest-error" {
+                option value="" selected[value.is_none()] { "As usual for this kind: " (word(usual)) }
+                option value="true" selected[value == Some(true)] { "On: a storm is told as one" }
+                option value="false" selected[value == Some(false)] { "Off: each is told by itself" }
+            }
+            p.help #digest-help { "When more than 20 of one event wait for a channel that is held back, they leave as one notification with true counts." }
+            p.error #digest-error {}
         }
     }
 }

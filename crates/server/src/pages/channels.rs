@@ -1,16 +1,16 @@
 //! Channels: where notifications go.
 
 use axum::extract::State;
-use fanfare::{ChannelView, DeliveryState, DeliveryView, Engine};
+use fanfare::{ChannelView, DeliveryView, Engine};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::{
     Html, Visitor,
-    facts::{self, Use, backlog},
-    frame::Page,
+    facts::{self, Backlog, Use},
+    frame::{Page, user_of},
     icons::{self, icon},
-    parts,
+    live, parts,
     visitor::PageError,
 };
 use crate::app::AppState;
@@ -18,13 +18,13 @@ use crate::app::AppState;
 pub(super) async fn list(State(app): State<AppState>, visitor: Visitor) -> Result<Html, PageError> {
     let engine = &app.engine;
     let (settings, jobs) = (engine.settings(), engine.jobs().await?);
+    let backlogs = facts::backlogs(engine).await?;
     let mut tiles = Vec::new();
     for channel in engine.channels() {
         let last = facts::last_delivery(engine, channel.id).await?;
-        let held = backlog(engine, channel.id, DeliveryState::Held).await?;
-        let waiting = backlog(engine, channel.id, DeliveryState::Pending).await?;
+        let backlog = backlogs.get(&channel.id).copied().unwrap_or_default();
         let uses = facts::uses_in(&settings, &jobs, engine, channel.id);
-        tiles.push(Tile { channel, last, held, waiting, uses });
+        tiles.push(Tile { channel, last, backlog, uses });
     }
     let add = html! {
         @if visitor.may_change { a.button.primary href="/channels/new" { (icon("plus")) "Add a channel" } }
@@ -40,23 +40,25 @@ pub(super) async fn list(State(app): State<AppState>, visitor: Visitor) -> Resul
         },
     };
     let now = Timestamp::now();
-    Ok(page.with(
+    let users: Vec<_> = tiles.iter().filter_map(|tile| user_of(&tile.last.as_ref()?.target)).collect();
+    let shown = page.with(
         &visitor,
         html! {
             @if tiles.is_empty() {
                 (parts::empty("channels", "No channel yet", "A channel is a place that Fanfare writes to. Add one, test it, and see the test arrive; then choose what it hears of.", add))
             } @else {
                 div.grid #channels data-part { @for tile in &tiles { (tile.show(engine, visitor.may_change, now)) } }
+                (live::quietly(5_000))
             }
         },
-    ))
+    );
+    Ok(shown.hiding(&visitor, users))
 }
 
 struct Tile {
     channel: ChannelView,
     last: Option<DeliveryView>,
-    held: Option<String>,
-    waiting: Option<String>,
+    backlog: Backlog,
     uses: Vec<Use>,
 }
 
@@ -74,8 +76,8 @@ impl Tile {
                     }
                     div.row {
                         @if *enabled { (parts::health_badge(health)) } @else { (parts::badge(parts::Tone::Plain, "Disabled")) }
-                        @if let Some(held) = &self.held { span.badge.warning { (held) " held" } }
-                        @if let Some(waiting) = &self.waiting { span.badge { (waiting) " waiting" } }
+                        @if self.backlog.held > 0 { span.badge.warning { (self.backlog.held) " held" } }
+                        @if self.backlog.waiting > 0 { span.badge { (self.backlog.waiting) " waiting" } }
                     }
                     @if let Some(error) = health.last_error.as_ref().filter(|_| health.state == fanfare::HealthState::Failing) { p.error { (error) } }
                     p.quiet.small {
@@ -95,7 +97,7 @@ impl Tile {
                 div.card-foot {
                     a.button.slim href={ "/channels/" (id) } { (if may_change { "Edit" } else { "Look" }) }
                     @if may_change {
-                        button.button.slim.script-only type="button" data-test={ "/api/v1/channels/" (id) "/test" } data-results={ "results-" (id) } aria-label={ "Test " (name) } { (icon("send")) "Test" }
+                        button.button.slim.script-only id={ "test-" (id) } type="button" data-test={ "/api/v1/channels/" (id) "/test" } data-results={ "results-" (id) } aria-label={ "Test " (name) } { (icon("send")) "Test" }
                     }
                 }
             }

@@ -1,18 +1,19 @@
 //! One delivery in full: what it said, what went out, every attempt, and why it was this target.
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use fanfare::{
     DeliveryDetail, DeliveryState, DeliveryView, EventView,
     core::{DeliveryId, Plan},
 };
 use jiff::Timestamp;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::{
     Html, Visitor,
     channel::pretty,
-    frame::{Page, user_of},
+    frame::{self, Page, user_of},
     icons::{self, icon},
+    live, looks,
     parts::{self, Tone, exact, note, said, state_badge, when},
     visitor::{PageError, PageId},
     words,
@@ -40,6 +41,7 @@ pub(super) async fn show(
         },
     };
     let content = html! {
+        (live::of(id))
         div #delivery data-part {
             @if view.state == DeliveryState::Dead {
                 (note(Tone::Failure, html! { p { strong { "It did not get through. " } (super::frame::sentence(view.last_error.as_deref().unwrap_or("no attempt was made in time"))) } }))
@@ -57,12 +59,31 @@ pub(super) async fn show(
             }
         }
     };
+    let users = users_of(view, event.as_ref());
+    Ok(page.with(&visitor, content).hiding(&visitor, users))
+}
+
+/// The addresses of the users whom a delivery and its event are about.
+fn users_of(view: &DeliveryView, event: Option<&(EventView, Vec<DeliveryView>)>) -> Vec<String> {
     let mut users: Vec<_> = user_of(&view.target).into_iter().collect();
-    if let Some((event, deliveries)) = &event {
+    if let Some((event, deliveries)) = event {
         users.extend(deliveries.iter().filter_map(|delivery| user_of(&delivery.target)));
         users.extend(event.user.as_ref().and_then(|user| user.email.clone()));
     }
-    Ok(page.with(&visitor, content).hiding(&visitor, users))
+    users
+}
+
+/// The HTML of a mail that went out, by itself.
+pub(super) async fn mail(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    PageId(id): PageId<DeliveryId>,
+) -> Result<Response, PageError> {
+    let detail = app.engine.delivery(id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
+    let event = app.engine.event(detail.view.event_id).await?;
+    let html = detail.payload.as_deref().and_then(looks::html_part).ok_or_else(|| Problem::not_found("mail"))?;
+    let shown = Html(PreEscaped(html)).hiding(&visitor, users_of(&detail.view, event.as_ref()));
+    Ok(frame::by_itself(shown.0.into_string()))
 }
 
 fn attempts(detail: &DeliveryDetail) -> Markup {
@@ -100,9 +121,12 @@ fn payload(detail: &DeliveryDetail) -> Markup {
                     }
                 }
             } }
-            div.card-body {
+            div.card-body.stack {
                 @match &detail.payload {
-                    Some(payload) => { div.ready { pre.code #payload tabindex="0" { (pretty(payload)) } button.button.slim.script-only type="button" data-copy="payload" { "Copy" } } }
+                    Some(payload) => {
+                        @let mail = format!("/history/{}/mail", detail.view.id);
+                        @if let Some(look) = looks::look(&detail.view.kind, payload, Some(&mail)) { (look) }
+                        div.ready { pre.code #payload tabindex="0" { (pretty(payload)) } button.button.slim.script-only type="button" data-copy="payload" { "Copy" } } }
                     None => { p.quiet { "The channel is gone, so this cannot be told any more." } }
                 }
             }

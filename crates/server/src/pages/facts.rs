@@ -1,5 +1,7 @@
 //! What pages say about things, gathered from the engine's reading functions.
 
+use std::collections::BTreeMap;
+
 use fanfare::{
     ChannelView, ConfigureError, DeliveryFilter, DeliveryState, DeliveryView, Engine, JobView, Page, StoreError,
     core::{ChannelId, EventType, NotificationSettings, catalog::Layer},
@@ -38,22 +40,24 @@ pub(super) async fn last_delivery(engine: &Engine, id: ChannelId) -> Result<Opti
     Ok(engine.deliveries(filter, Page { before: None, limit: 1 }).await?.pop())
 }
 
-/// More than this is not counted.
-const MANY: u64 = 1_000;
+/// What waits for a channel, and what is held for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Backlog {
+    pub(super) waiting: i64,
+    pub(super) held: i64,
+}
 
-/// How many deliveries of a channel stand in this state, as a text: beyond a thousand nobody counts.
-pub(super) async fn backlog(
-    engine: &Engine,
-    id: ChannelId,
-    state: DeliveryState,
-) -> Result<Option<String>, StoreError> {
-    let filter = DeliveryFilter { channel_id: Some(id.0), state: Some(state), ..DeliveryFilter::default() };
-    let found = engine.deliveries(filter, Page { before: None, limit: MANY }).await?.len() as u64;
-    Ok(match found {
-        0 => None,
-        MANY.. => Some(format!("{MANY} or more")),
-        few => Some(few.to_string()),
-    })
+/// What waits and what is held, by channel.
+pub(super) async fn backlogs(engine: &Engine) -> Result<BTreeMap<ChannelId, Backlog>, StoreError> {
+    let mut backlogs = BTreeMap::<_, Backlog>::new();
+    for (channel, state, count) in engine.backlogs().await? {
+        let backlog = backlogs.entry(channel).or_default();
+        match state {
+            DeliveryState::Held => backlog.held += count,
+            _ => backlog.waiting += count,
+        }
+    }
+    Ok(backlogs)
 }
 
 /// A place where a channel is used.

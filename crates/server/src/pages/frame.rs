@@ -97,6 +97,18 @@ pub(super) fn refusal(title: &str, detail: &str) -> Html {
     alone(title, content)
 }
 
+/// A document of somebody else's making, such as a mail: it may have styles, and nothing else, and stands in a frame of
+/// ours only.
+pub(super) fn by_itself(html: String) -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+    let content_type = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = reply::bytes(StatusCode::OK, content_type, html);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// A refusal's words as a sentence.
 pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();

@@ -1,7 +1,7 @@
 //! The history: every delivery, with filters.
 
 use axum::extract::{RawQuery, State};
-use fanfare::{DeliveryFilter, DeliveryState, DeliveryView};
+use fanfare::{DeliveryFilter, DeliveryState, DeliveryView, TextSearch};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -10,10 +10,11 @@ use super::{
     Html, Visitor,
     frame::{Page, user_of},
     icons::{self, icon},
+    live,
     parts::{self, Tone, state_badge, when},
     visitor::PageError,
 };
-use crate::{app::AppState, page::Stretch};
+use crate::{app::AppState, page::Stretch, routes::deliveries::LOOKED_THROUGH};
 
 /// The filters as they stand in the address. What cannot be read filters nothing.
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ struct Wanted {
     job_id: String,
     event_id: String,
     test: String,
+    q: String,
     cursor: String,
 }
 
@@ -38,6 +40,7 @@ impl Wanted {
                 "job_id" => &mut wanted.job_id,
                 "event_id" => &mut wanted.event_id,
                 "test" => &mut wanted.test,
+                "q" => &mut wanted.q,
                 "cursor" => &mut wanted.cursor,
                 _ => continue,
             };
@@ -46,7 +49,7 @@ impl Wanted {
         wanted
     }
 
-    fn filter(&self) -> DeliveryFilter {
+    fn filter(&self, visitor: &Visitor) -> DeliveryFilter {
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         DeliveryFilter {
             state: DeliveryState::ALL.into_iter().find(|state| state.as_str() == self.state),
@@ -55,6 +58,8 @@ impl Wanted {
             job_id: self.job_id.parse().ok(),
             event_id: self.event_id.parse().ok(),
             test: self.test.parse().ok(),
+            text: text(self.q.trim()).map(|text| TextSearch { text, in_addresses: visitor.may_change }),
+            since: None,
         }
     }
 
@@ -67,6 +72,7 @@ impl Wanted {
             ("job_id", &self.job_id),
             ("event_id", &self.event_id),
             ("test", &self.test),
+            ("q", &self.q),
         ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
@@ -74,7 +80,7 @@ impl Wanted {
     }
 
     fn is_filtering(&self) -> bool {
-        [&self.state, &self.channel_id, &self.event_type, &self.job_id, &self.event_id, &self.test]
+        [&self.state, &self.channel_id, &self.event_type, &self.job_id, &self.event_id, &self.test, &self.q]
             .iter()
             .any(|v| !v.is_empty())
     }
@@ -88,8 +94,9 @@ pub(super) async fn list(
     let wanted = Wanted::read(query);
     let cursor = Some(wanted.cursor.as_str()).filter(|cursor| !cursor.is_empty());
     let stretch = Stretch::new(Some(50), cursor).map_err(PageError)?;
-    let found = app.engine.deliveries(wanted.filter(), stretch.page()).await?;
-    let (deliveries, next) = stretch.cut(found, |delivery| delivery.id.0);
+    let (found, end) = app.engine.search(wanted.filter(&visitor), stretch.page(), LOOKED_THROUGH).await?;
+    let (deliveries, next) = stretch.cut_until(found, |delivery| delivery.id.0, end.map(|end| end.0));
+    let is_live = cursor.is_none();
     let filters = filters(&app, &wanted).await?;
     let page = Page {
         title: "History",
@@ -104,8 +111,11 @@ pub(super) async fn list(
     let now = Timestamp::now();
     let content = html! {
         (filters)
+        @if is_live { (live::mark()) }
         section.card #deliveries data-part aria-label="Deliveries" {
-            @if deliveries.is_empty() {
+            @if deliveries.is_empty() && next.is_some() {
+                div.empty { (icons::large("search")) h2 { "Nothing here" } p { "None of these 100,000 deliveries says this. There are older ones." } }
+            } @else if deliveries.is_empty() {
                 div.empty {
                     (icons::large("history"))
                     @if wanted.is_filtering() { h2 { "Nothing matches" } p { "No delivery fits all of these filters." } a.button href="/history" { "Show everything" } }
@@ -118,7 +128,7 @@ pub(super) async fn list(
                 } }
             }
         }
-        @if let Some(next) = next { p.row { a.button href=(wanted.at(&next)) { "Older" } } }
+        @if let Some(next) = next { p.row { a.button href=(wanted.at(&next)) { (if wanted.q.is_empty() { "Older" } else { "Search further back" }) } } }
     };
     let users = deliveries.iter().filter_map(|delivery| user_of(&delivery.target));
     Ok(page.with(&visitor, content).hiding(&visitor, users))
@@ -127,7 +137,7 @@ pub(super) async fn list(
 /// One line of the list.
 pub(super) fn row(delivery: &DeliveryView, now: Timestamp) -> Markup {
     html! {
-        tr.link {
+        tr.link id={ "delivery-" (delivery.id) } {
             td { (state_badge(delivery.state)) }
             td.wide {
                 a.whole href={ "/history/" (delivery.id) } { (delivery.title) }
@@ -167,6 +177,7 @@ async fn filters(app: &AppState, wanted: &Wanted) -> Result<Markup, PageError> {
     Ok(html! {
         form.card method="get" action="/history" role="search" {
             div.card-body.row {
+                input.slim.search type="search" name="q" value=(wanted.q) aria-label="Search" placeholder="Search in titles, channels, failures" maxlength="200" autocomplete="off";
                 select.slim name="state" aria-label="State" { (option("", "Any state", &wanted.state)) @for (value, name) in states { (option(value, name, &wanted.state)) } }
                 select.slim name="channel_id" aria-label="Channel" { (option("", "Any channel", &wanted.channel_id)) @for channel in app.engine.channels() { (option(&channel.id.to_string(), &channel.name, &wanted.channel_id)) } }
                 select.slim name="event_type" aria-label="Event" { (option("", "Any event", &wanted.event_type)) @for event in app.engine.catalog().iter() { (option(event.id.as_str(), &event.name, &wanted.event_type)) } }

@@ -18,6 +18,8 @@ mod history;
 mod icons;
 mod job;
 mod jobs;
+mod live;
+mod looks;
 mod notifications;
 mod outbound;
 mod overview;
@@ -41,7 +43,7 @@ use visitor::Visitor;
 
 /// Nothing from elsewhere, and nothing that stands in the page itself: no script, no style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The pages, which are no part of the API's document.
 pub(crate) fn router() -> Router<AppState> {
@@ -51,6 +53,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/channels/new", get(channels::kinds))
         .route("/channels/new/{kind}", get(channel::new))
         .route("/channels/{id}", get(channel::show))
+        .route("/channels/{id}/mail", get(channel::mail))
         .route("/settings/notifications", get(notifications::show))
         .route("/settings/notifications/{type}/wording", get(wording::of_event))
         .route("/jobs", get(jobs::list))
@@ -61,6 +64,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/jobs/{id}/settings", get(job::settings))
         .route("/history", get(history::list))
         .route("/history/{id}", get(delivery::show))
+        .route("/history/{id}/mail", get(delivery::mail))
         .route("/explain", get(explain::show))
         .route("/accounts", get(accounts::list))
         .route("/account", get(accounts::own))
@@ -75,7 +79,7 @@ pub(crate) fn router() -> Router<AppState> {
         .layer(CompressionLayer::new())
 }
 
-/// What every page says about itself to the browser.
+/// What every page says about itself to the browser, unless it has said so.
 async fn guard(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
@@ -84,7 +88,7 @@ async fn guard(mut response: Response) -> Response {
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -1,16 +1,16 @@
 //! The first page: is everything getting through?
 
 use axum::extract::State;
-use fanfare::{ChannelView, DeliveryFilter, DeliveryState, DeliveryView, HealthState, JobView, Page as Stretch};
+use fanfare::{ChannelView, DeliveryState, DeliveryView, HealthState, JobView};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::{
     Html, Visitor,
     chart::{self, Hour},
-    frame::Page,
+    frame::{Page, user_of},
     icons::{self, icon},
-    jobs,
+    jobs, live,
     parts::{self, Tone, note, when},
     visitor::PageError,
     words,
@@ -25,8 +25,7 @@ pub(super) async fn show(State(app): State<AppState>, visitor: Visitor) -> Resul
     let (_, states) = engine.counters().await?;
     let since = now.checked_sub(SignedDuration::from_hours(23)).unwrap_or(now);
     let hours = chart::hours(engine.hours(since).await?, now);
-    let dead = DeliveryFilter { state: Some(DeliveryState::Dead), test: Some(false), ..DeliveryFilter::default() };
-    let failures = engine.deliveries(dead, Stretch { before: None, limit: 5 }).await?;
+    let failures = engine.latest_failures(5).await?;
     let count = |state: DeliveryState| states.get(state.as_str()).copied().unwrap_or(0);
     let page = Page { title: "Overview", lead: html! { (answer(&channels, &hours)) }, above: &[], action: html! {} };
     let settings = engine.settings();
@@ -49,8 +48,10 @@ pub(super) async fn show(State(app): State<AppState>, visitor: Visitor) -> Resul
             }
             @if !jobs.is_empty() { (runs(&jobs, now)) }
         }
+        (live::quietly(5_000))
     };
-    Ok(page.with(&visitor, content))
+    let users = failures.iter().filter_map(|failure| user_of(&failure.target));
+    Ok(page.with(&visitor, content).hiding(&visitor, users))
 }
 
 /// The answer to the one question, in a sentence.

@@ -19,6 +19,9 @@ use crate::{
     reply::Reply,
 };
 
+/// How many deliveries one answer to a search looks through.
+pub(crate) const LOOKED_THROUGH: u64 = 100_000;
+
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(list))
@@ -39,8 +42,9 @@ async fn list(
     Query(query): Query<DeliveryQuery>,
 ) -> Result<Reply<Shown<List<DeliveryItem>>>, Problem> {
     let stretch = Stretch::new(query.limit, query.cursor.as_deref())?;
-    let deliveries = app.engine.deliveries((&query).into(), stretch.page()).await?;
-    Ok(Reply::ok(Shown::to(&caller, stretch.list(deliveries, |delivery| delivery.id.0))))
+    let (deliveries, end) = app.engine.search(query.filter(&caller)?, stretch.page(), LOOKED_THROUGH).await?;
+    let end = end.map(|end| end.0);
+    Ok(Reply::ok(Shown::to(&caller, stretch.list_until(deliveries, |delivery| delivery.id.0, end))))
 }
 
 /// Show a delivery, with what went out and every attempt.
