@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{AttemptInfo, ChannelId, DeliveryId, EventId, EventTypeId, JobId, Notification};
-use fanfare_store::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, EventRow, Page, StoreError};
+use fanfare_store::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, EventRow, HourCount, Page, StoreError};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -98,8 +98,8 @@ impl Engine {
         self.inner.store.events(job.map(|job| job.0), page).await?.into_iter().map(event_view).collect()
     }
 
-    /// How many deliveries were accepted in each hour since then (hours since 1970), and where they stand now.
-    pub async fn hours(&self, since: Timestamp) -> Result<Vec<(i64, DeliveryState, i64)>, StoreError> {
+    /// How many deliveries were accepted in each hour since then, and where they stand now.
+    pub async fn hours(&self, since: Timestamp) -> Result<Vec<HourCount>, StoreError> {
         self.inner.store.hours(since.as_millisecond()).await
     }
 

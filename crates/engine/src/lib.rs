@@ -33,7 +33,8 @@ pub use check_in::CheckIn;
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use engine::{Engine, EngineError, EngineParts};
 pub use fanfare_store::{
-    Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, LastRun, Page, Rotated, StoreError, TextSearch,
+    Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, HourCount, LastRun, Page, Rotated, StoreError,
+    TextSearch,
 };
 pub use janitor::RETENTION;
 pub use lane::LanePolicy;

@@ -87,6 +87,6 @@ impl Store {
 }
 
 /// The smallest id that an event of this moment can have: ids are UUIDs of version 7, which begin with the time.
-fn first_id_of(at: i64) -> Uuid {
+pub(crate) fn first_id_of(at: i64) -> Uuid {
     Uuid::from_u128(u128::try_from(at).unwrap_or(0) << 80)
 }

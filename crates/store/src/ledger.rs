@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     AttemptRow, DeliveryRow, DeliveryState, EventRow, Store, StoreError,
     counters::ACCEPTED,
+    ends::first_id_of,
     entity::{attempt, counter, delivery, event},
     tables::clean,
 };
@@ -40,6 +41,19 @@ pub struct DeliveryFilter {
     pub text: Option<TextSearch>,
     /// This one and later ones.
     pub since: Option<Uuid>,
+}
+
+/// What became of the deliveries that were accepted in one hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourCount {
+    /// How many hours have passed since 1970.
+    pub hour: i64,
+    /// Delivered.
+    pub delivered: i64,
+    /// Pending or held.
+    pub waiting: i64,
+    /// Dead.
+    pub failed: i64,
 }
 
 /// A text that deliveries are searched for: in their title, their channel's name, and their last failure. Upper and
@@ -139,36 +153,43 @@ impl Store {
 
     /// How many deliveries of each channel are pending, and how many are held; channels without any are left out.
     pub async fn backlogs(&self) -> Result<Vec<(Uuid, DeliveryState, i64)>, StoreError> {
-        let mut backlogs = Vec::new();
-        for state in [DeliveryState::Pending, DeliveryState::Held] {
-            let query = delivery::Entity::find()
-                .select_only()
-                .column(delivery::Column::ChannelId)
-                .column_as(Expr::cust("COUNT(*)"), "deliveries")
-                // Written out, because a partial index serves no bound value.
-                .filter(Expr::cust(format!("state = {}", state.number())))
-                .group_by(delivery::Column::ChannelId);
-            let counted: Vec<(Uuid, i64)> = query.into_tuple().all(&self.reader).await?;
-            backlogs.extend(counted.into_iter().map(|(channel, count)| (channel, state, count)));
-        }
-        Ok(backlogs)
+        let counted = |state: DeliveryState| {
+            let query = delivery::Entity::find().select_only().column(delivery::Column::ChannelId);
+            let query = query.column_as(Expr::cust("COUNT(*)"), "deliveries");
+            // Written out, because a partial index serves no bound value.
+            query.filter(Expr::cust(format!("state = {}", state.number())))
+        };
+        // By owner as well, as the index of what is due begins with it; otherwise the whole ledger would be read.
+        let pending = counted(DeliveryState::Pending).group_by(delivery::Column::Owner);
+        let pending = pending.group_by(delivery::Column::ChannelId);
+        let pending: Vec<(Uuid, i64)> = pending.into_tuple().all(&self.reader).await?;
+        let held = counted(DeliveryState::Held).group_by(delivery::Column::ChannelId);
+        let held: Vec<(Uuid, i64)> = held.into_tuple().all(&self.reader).await?;
+        let with = |state| move |(channel, count): (Uuid, i64)| (channel, state, count);
+        let pending = pending.into_iter().map(with(DeliveryState::Pending));
+        Ok(pending.chain(held.into_iter().map(with(DeliveryState::Held))).collect())
     }
 
-    /// How many deliveries were accepted in each hour since then, and where they stand now. Tests do not count. An hour
-    /// is named by how many of them have passed since 1970.
-    pub async fn hours(&self, since: i64) -> Result<Vec<(i64, DeliveryState, i64)>, StoreError> {
-        // Ids begin with their time, so the primary key finds the stretch.
-        let first = Uuid::from_u128(u128::from(since.max(0).unsigned_abs()) << 80);
+    /// How many deliveries were accepted in each hour since then, and where they stand now: delivered, pending or held,
+    /// dead. Tests do not count. An hour is named by how many of them have passed since 1970.
+    pub async fn hours(&self, since: i64) -> Result<Vec<HourCount>, StoreError> {
+        let stands = |states: &str| Expr::cust(format!("SUM(CASE WHEN state IN ({states}) THEN 1 ELSE 0 END)"));
+        let [delivered, pending, held, dead] =
+            [DeliveryState::Delivered, DeliveryState::Pending, DeliveryState::Held, DeliveryState::Dead]
+                .map(DeliveryState::number);
         let query = delivery::Entity::find()
             .select_only()
             .column_as(Expr::cust("created_at / 3600000"), "hour")
-            .column(delivery::Column::State)
-            .column_as(Expr::cust("COUNT(*)"), "deliveries")
-            .filter(delivery::Column::Id.gte(first))
+            .column_as(stands(&delivered.to_string()), "delivered")
+            .column_as(stands(&format!("{pending}, {held}")), "waiting")
+            .column_as(stands(&dead.to_string()), "failed")
+            // Ids begin with their time, so the primary key finds the stretch.
+            .filter(delivery::Column::Id.gte(first_id_of(since)))
             .filter(delivery::Column::Test.eq(false))
-            .group_by(Expr::cust("created_at / 3600000"))
-            .group_by(delivery::Column::State);
-        Ok(query.into_tuple().all(&self.reader).await?)
+            .group_by(Expr::cust("created_at / 3600000"));
+        let hours: Vec<(i64, i64, i64, i64)> = query.into_tuple().all(&self.reader).await?;
+        let hour = |(hour, delivered, waiting, failed)| HourCount { hour, delivered, waiting, failed };
+        Ok(hours.into_iter().map(hour).collect())
     }
 
     /// All deliveries of these events, oldest first.

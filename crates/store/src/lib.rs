@@ -32,7 +32,7 @@ pub use entity::{
 };
 pub use error::StoreError;
 pub use keyring::{Keyring, KeyringError};
-pub use ledger::{DeliveryFilter, Page, TextSearch};
+pub use ledger::{DeliveryFilter, HourCount, Page, TextSearch};
 pub use listen::{Changed, Listener};
 pub use migration::create_tables;
 pub use open::{Store, StoreOptions};

@@ -1,6 +1,6 @@
 //! Bars by hour, drawn on the server, with the same figures as a table for those who do not see them.
 
-use fanfare::DeliveryState;
+use fanfare::HourCount;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -20,20 +20,15 @@ const HOURS: i64 = 24;
 const HOUR: i64 = 3_600_000;
 
 /// The last 24 hours, oldest first, from what the ledger counted.
-pub(super) fn hours(counted: Vec<(i64, DeliveryState, i64)>, now: Timestamp) -> Vec<Hour> {
+pub(super) fn hours(counted: Vec<HourCount>, now: Timestamp) -> Vec<Hour> {
     let last = now.as_millisecond().div_euclid(HOUR);
     let began = |hour: i64| Timestamp::from_millisecond(hour * HOUR).unwrap_or(now);
     let empty = |hour| Hour { began: began(hour), delivered: 0, waiting: 0, failed: 0 };
     let mut hours: Vec<_> = (last - HOURS + 1..=last).map(empty).collect();
-    for (hour, state, count) in counted {
-        let Some(place) = usize::try_from(hour - (last - HOURS + 1)).ok().and_then(|i| hours.get_mut(i)) else {
-            continue;
-        };
-        match state {
-            DeliveryState::Delivered => place.delivered += count,
-            DeliveryState::Pending | DeliveryState::Held => place.waiting += count,
-            DeliveryState::Dead => place.failed += count,
-            DeliveryState::Suppressed => {}
+    for HourCount { hour, delivered, waiting, failed } in counted {
+        let place = usize::try_from(hour - (last - HOURS + 1)).ok();
+        if let Some(place) = place.and_then(|i| hours.get_mut(i)) {
+            *place = Hour { began: place.began, delivered, waiting, failed };
         }
     }
     hours
@@ -95,12 +90,8 @@ mod tests {
     fn hours_without_deliveries_are_there_too() {
         let now: Timestamp = "2026-03-29T12:30:00Z".parse().unwrap();
         let this = now.as_millisecond() / HOUR;
-        let counted = vec![
-            (this, DeliveryState::Delivered, 5),
-            (this, DeliveryState::Dead, 2),
-            (this - 23, DeliveryState::Held, 1),
-            (this - 24, DeliveryState::Delivered, 9),
-        ];
+        let count = |hour, delivered, waiting, failed| HourCount { hour, delivered, waiting, failed };
+        let counted = vec![count(this, 5, 0, 2), count(this - 23, 0, 1, 0), count(this - 24, 9, 0, 0)];
         let hours = hours(counted, now);
         assert_eq!(hours.len(), 24);
         assert_eq!((hours[23].delivered, hours[23].failed, hours[0].waiting), (5, 2, 1));
