@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{Answer, Api, TOKEN};
 use serde_json::json;
 
@@ -92,6 +94,15 @@ async fn a_page_is_small_when_it_is_compressed() {
         assert_eq!(answer.1["content-encoding"], "gzip");
         assert!(answer.2.len() < 30_000, "{path} has {} bytes", answer.2.len());
     }
+    // With everything that it loads, too, for whoever comes for the first time.
+    let html = page(&api, "/settings/notifications").await.text;
+    let assets: BTreeSet<_> = html.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert!(assets.len() > 10, "{assets:?}");
+    let mut loaded = 0;
+    for path in assets {
+        loaded += api.bytes("GET", path, &[("accept-encoding", "gzip")]).await.2.len();
+    }
+    assert!(loaded < 60_000, "the files of a page have {loaded} bytes");
 }
 
 #[tokio::test]

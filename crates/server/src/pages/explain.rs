@@ -14,6 +14,7 @@ use super::{
     delivery::skipped,
     frame::{Page, sentence},
     icons::{self, icon},
+    looks,
     parts::{self, Tone, note, said},
     visitor::PageError,
     words,
@@ -189,11 +190,22 @@ fn told(explanation: &Explanation) -> Markup {
                 div.card-head { h2 { "What would go out" } }
                 div.card-body.stack {
                     @for (channel, payload) in &explanation.payloads {
-                        @let name = plan.targets.iter().find(|target| target.channel_id == *channel).map_or("", |target| target.channel_name.as_str());
-                        details { summary { (name) } @match payload { Ok(payload) => { pre.code tabindex="0" { (pretty(payload)) } } Err(why) => { p.error { (why) } } } }
+                        @if let Some(target) = plan.targets.iter().find(|target| target.channel_id == *channel) {
+                            details { summary { (target.channel_name) } @match payload { Ok(payload) => (sent(&target.kind, payload)), Err(why) => { p.error { (why) } } } }
+                        }
                     }
                 }
             }
+        }
+    }
+}
+
+/// How a payload looks at its receiver, and the payload itself.
+fn sent(kind: &str, payload: &str) -> Markup {
+    html! {
+        div.stack {
+            @if let Some(look) = looks::look(kind, payload, None) { (look) }
+            pre.code tabindex="0" { (pretty(payload)) }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Html, Visitor,
     frame::Page,
     icons::{self, icon},
-    jobs,
+    jobs, live,
     parts::{Tone, note, when},
     visitor::{PageError, PageId},
     words,
@@ -71,6 +71,7 @@ pub(super) async fn runs(
             }
             (reporting(&job, &visitor))
         }
+        (live::quietly(3_000))
     };
     Ok(page(&job, &visitor, "", content))
 }
