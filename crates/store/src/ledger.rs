@@ -1,6 +1,6 @@
 //! Reading the ledger: events and deliveries, newest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
@@ -165,9 +165,13 @@ impl Store {
         let pending: Vec<(Uuid, i64)> = pending.into_tuple().all(&self.reader).await?;
         let held = counted(DeliveryState::Held).group_by(delivery::Column::ChannelId);
         let held: Vec<(Uuid, i64)> = held.into_tuple().all(&self.reader).await?;
-        let with = |state| move |(channel, count): (Uuid, i64)| (channel, state, count);
-        let pending = pending.into_iter().map(with(DeliveryState::Pending));
-        Ok(pending.chain(held.into_iter().map(with(DeliveryState::Held))).collect())
+        let pending = pending.into_iter().map(|(channel, count)| ((channel, DeliveryState::Pending), count));
+        let held = held.into_iter().map(|(channel, count)| ((channel, DeliveryState::Held), count));
+        let mut backlogs = HashMap::<_, i64>::new();
+        for (place, count) in pending.chain(held) {
+            *backlogs.entry(place).or_default() += count;
+        }
+        Ok(backlogs.into_iter().map(|((channel, state), count)| (channel, state, count)).collect())
     }
 
     /// How many deliveries were accepted in each hour since then, and where they stand now: delivered, pending or held,
