@@ -29,7 +29,7 @@ async fn channel(api: &Api, name: &str, kind: &str, config: Value, enabled: bool
 /// A channel that sends nothing, and what is held for it: a delivery of each title.
 async fn held(api: &Api, titles: &[&str]) -> String {
     let hook = channel(api, "Night 100% shift", "webhook", json!({"url": "http://127.0.0.1:9/"}), false).await;
-    let own = json!({"channels": [hook], "wording": {"title": "{{component}}"}});
+    let own = json!({"channels": [hook], "wording": {"title": "{{default component \"nothing\"}}"}});
     api.patch("/api/v1/settings/notifications/events/system_error", own).await.expect(200);
     for title in titles {
         let event = json!({"type": "system_error", "data": {"component": title, "error": "-"}});

@@ -36,7 +36,7 @@ pub(super) fn ntfy(payload: &Value) -> Markup {
                 (priority(&payload["priority"], 4))
             }
             p.look-said { (text(payload, "message")) }
-            @if !words.is_empty() { p.look-foot { "Tags: " (words.iter().map(|tag| **tag).collect::<Vec<_>>().join(", ")) } }
+            @if !words.is_empty() { p.look-foot { "Tags: " (words.join(", ")) } }
             p.look-foot { (text(payload, "topic")) }
         }
     }
