@@ -10,6 +10,9 @@ use http::{HeaderValue, Request, Uri};
 /// What stands in the place of a secret.
 const HIDDEN: &str = "…";
 
+/// What is shorter, in bytes, tells nothing, and hiding it would tear holes into every text.
+const SHORTEST: usize = 4;
+
 /// The confidential parts of one request: its address, and every header value that is marked as sensitive.
 pub(crate) struct Confidential {
     uri: Uri,
@@ -21,6 +24,11 @@ impl Confidential {
     pub(crate) fn of(request: &Request<Bytes>) -> Self {
         let values = request.headers().values().filter(|value| value.is_sensitive()).cloned().collect();
         Self { uri: request.uri().clone(), values }
+    }
+
+    /// Whether an answer of this many bytes can repeat one of them. Most answers say `ok`, or nothing.
+    pub(crate) fn may_stand_in(answer: usize) -> bool {
+        answer >= SHORTEST
     }
 
     /// `text` without them.
@@ -50,7 +58,7 @@ impl Confidential {
             // `Bearer token`: the token alone as well.
             found.extend(value.split(' ').chain([value]).filter(|part| part.len() >= 6).map(Into::into));
         }
-        found.retain(|needle| needle.len() >= 4);
+        found.retain(|needle| needle.len() >= SHORTEST);
         let other_forms: Vec<String> = found.iter().flat_map(|needle| other_forms(needle)).collect();
         found.extend(other_forms);
         found
@@ -71,7 +79,7 @@ fn other_forms(needle: &str) -> Vec<String> {
         quoted.trim_matches('"').to_owned()
     };
     let mut forms = vec![in_json(needle), needle.replace('/', "\\/"), in_json(&decoded), decoded.into_owned()];
-    forms.retain(|form| form != needle && form.len() >= 4);
+    forms.retain(|form| form != needle && form.len() >= SHORTEST);
     forms
 }
 

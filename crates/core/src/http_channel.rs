@@ -32,7 +32,7 @@ impl<T: HttpChannel> Channel for Http<T> {
         let confidential = Confidential::of(&request);
         let response = attempt.transport.exchange(request).await?;
         let said = self.0.receipt(&response, &attempt.info);
-        if response.body().is_empty() {
+        if !Confidential::may_stand_in(response.body().len()) {
             return said;
         }
         match said {
