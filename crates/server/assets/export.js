@@ -110,7 +110,8 @@ function section(changes) {
   const part = element("div", "changes");
   part.dataset.section = changes.name;
   const stays = changes.unchanged ? `, ${changes.unchanged} unchanged` : "";
-  part.append(element("h3", "", changes.name.replaceAll("_", " ")), element("span", "small quiet", `${items.length} here${stays}`));
+  const name = changes.name.replaceAll("_", " ");
+  part.append(element("h3", "", name.charAt(0).toUpperCase() + name.slice(1)), element("span", "small quiet", `${items.length} here${stays}`));
   const list = element("ul", "lines");
   list.append(...items);
   part.append(list);

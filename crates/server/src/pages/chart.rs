@@ -44,29 +44,34 @@ pub(super) fn key() -> Markup {
 const WIDTH: i64 = 960;
 const HEIGHT: i64 = 150;
 
-/// The bars.
+/// The bars: of all hours, and, for a narrow screen, of the later half of them.
 pub(super) fn bars(hours: &[Hour]) -> Markup {
-    let most = hours.iter().map(|hour| hour.delivered + hour.waiting + hour.failed).max().unwrap_or(0).max(1);
-    let step = WIDTH / HOURS;
     html! {
-        svg.chart viewBox={ "0 -22 " (WIDTH) " " (HEIGHT + 46) } role="img" aria-label="Deliveries by hour; the table below has the figures" {
-            @for (i, hour) in (0..).zip(hours) {
-                @let parts = [("success", hour.delivered), ("waiting", hour.waiting), ("failure", hour.failed)];
-                g data-hour-title=(hour.began) {
-                    title { (hour.began.strftime("%H:00 UTC").to_string()) ": " (hour.delivered) " delivered, " (hour.waiting) " waiting, " (hour.failed) " failed" }
-                    rect.none x=(i * step + 4) y=(HEIGHT - 2) width=(step - 8) height="2" {}
-                    @for (name, from, height) in stacked(&parts, most) {
-                        rect.(name) x=(i * step + 4) y=(HEIGHT - from - height) width=(step - 8) height=(height) {}
-                    }
-                }
-                @if i % 4 == 0 { text x=(i * step + 4) y=(HEIGHT + 18) data-hour=(hour.began) { (hour.began.strftime("%H:00").to_string()) } }
-            }
-            text x=(WIDTH - 4) y="-10" text-anchor="end" { "most in an hour: " (if most == 1 && hours.iter().all(|h| h.delivered + h.waiting + h.failed == 0) { 0 } else { most }) tspan data-zone { " · UTC" } }
-        }
+        svg.chart.all viewBox={ "0 -22 " (WIDTH) " " (HEIGHT + 46) } role="img" aria-label="Deliveries by hour; the table below has the figures" { (drawn(hours, WIDTH)) }
+        svg.chart.few viewBox={ "0 -26 " (WIDTH / 2) " " (HEIGHT + 54) } role="img" aria-label="Deliveries by hour; the table below has the figures" { (drawn(&hours[hours.len() / 2..], WIDTH / 2)) }
         details.small { summary.quiet { "The figures" } div.table-wrap { table {
             thead { tr { th { "Hour" span data-zone { " · UTC" } } th.num { "Delivered" } th.num { "Waiting" } th.num { "Failed" } } }
             tbody { @for hour in hours { tr { td { span data-hour=(hour.began) data-day { (hour.began.strftime("%Y-%m-%d %H:00").to_string()) } } td.num { (hour.delivered) } td.num { (hour.waiting) } td.num { (hour.failed) } } } }
         } } }
+    }
+}
+
+fn drawn(hours: &[Hour], width: i64) -> Markup {
+    let most = hours.iter().map(|hour| hour.delivered + hour.waiting + hour.failed).max().unwrap_or(0);
+    let step = WIDTH / HOURS;
+    html! {
+        @for (i, hour) in (0..).zip(hours) {
+            @let parts = [("success", hour.delivered), ("waiting", hour.waiting), ("failure", hour.failed)];
+            g data-hour-title=(hour.began) {
+                title { (hour.began.strftime("%H:00 UTC").to_string()) ": " (hour.delivered) " delivered, " (hour.waiting) " waiting, " (hour.failed) " failed" }
+                rect.none x=(i * step + 4) y=(HEIGHT - 2) width=(step - 8) height="2" {}
+                @for (name, from, height) in stacked(&parts, most.max(1)) {
+                    rect.(name) x=(i * step + 4) y=(HEIGHT - from - height) width=(step - 8) height=(height) {}
+                }
+            }
+            @if i % 4 == 0 { text x=(i * step + 4) y=(HEIGHT + 19) data-hour=(hour.began) { (hour.began.strftime("%H:00").to_string()) } }
+        }
+        text x=(width - 4) y="-10" text-anchor="end" { "most in an hour: " (most) tspan data-zone { " · UTC" } }
     }
 }
 

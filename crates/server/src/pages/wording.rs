@@ -119,7 +119,8 @@ pub(super) async fn of_job(
         may_change: visitor.may_change,
     };
     let call = format!("PATCH /api/v1/jobs/{id}");
-    let reset = json!({"wording": {news: null}}).to_string();
+    let is_only = job.wording.as_ref().is_none_or(|wording| wording.keys().all(|id| id.as_str() == news));
+    let reset = if is_only { json!({"wording": null}) } else { json!({"wording": {news: null}}) }.to_string();
     let content = html! {
         nav.segments aria-label="What the job tells of" {
             @for (id, name, _) in NEWS {
