@@ -60,6 +60,7 @@ fn answer(channels: &[ChannelView], hours: &[Hour]) -> Markup {
     let failed: i64 = hours.iter().map(|hour| hour.failed).sum();
     html! {
         @match (failing, failed) {
+            _ if channels.is_empty() => { "Is everything getting through? Nothing was sent yet." }
             (0, 0) => { span.badge.success { "✓" } " Everything is getting through." }
             (0, failed) => { span.badge.warning { "!" } " " (failed) " failed in the last 24 hours; the channels work now." }
             (1, _) => { span.badge.failure { "✕" } " One channel does not get through at the moment." }
