@@ -1,5 +1,6 @@
 // Times as the reader counts them: how long ago, and on hover the exact moment in the reader's own zone.
 
+const inFull = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 // In the chart, by the same clock for everybody: two digits, a day of 24 hours.
@@ -18,7 +19,7 @@ export function freshenTimes() {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     element.title = exact.format(at);
-    const text = element.hasAttribute("data-exact") ? exact.format(at) : distance(at.getTime() - now);
+    const text = element.hasAttribute("data-exact") ? inFull.format(at) : distance(at.getTime() - now);
     if (element.textContent !== text) element.textContent = text;
   }
   for (const element of document.querySelectorAll("[data-hour]")) {
