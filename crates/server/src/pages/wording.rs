@@ -175,7 +175,7 @@ impl View<'_> {
         let is_own = self.form.own != OwnWording::default();
         html! {
             div.split.wording {
-                form.card #wording-form data-part data-call=(call) data-prune=(self.form.prefix) data-explain=[question] data-explained=[question.as_ref().map(|_| "wording-preview")] data-done="Saved: this is what it says from now on." novalidate {
+                form.card #wording-form data-part data-call=(call) data-prune=(self.form.prefix) data-explain=[question.as_deref()] data-explained=[question.as_ref().map(|_| "wording-preview")] data-done="Saved: this is what it says from now on." novalidate {
                     div.card-head {
                         h2 { "Own wording" }
                         @if is_own { span.badge.accent { "Own wording" } } @else { span.badge { "Its own words" } }
