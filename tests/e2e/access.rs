@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fanfare_testkit::Receiver;
-use fanfare_tests::{Api, PATIENCE, Postgres, Reply, Server, until};
+use fanfare_testkit::{Receiver, smtp::SmtpReceiver};
+use fanfare_tests::{Api, PATIENCE, Postgres, Reply, Server, letters, until};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -48,6 +48,29 @@ impl Browser {
 fn setup_key(server: &Server) -> Option<String> {
     let log = server.log();
     Some(log.split_once("/setup#")?.1.split_whitespace().next()?.to_owned())
+}
+
+/// Rule: What does the test of an event type do?
+#[tokio::test]
+async fn in_a_test_whoever_is_signed_in_stands_for_the_user() {
+    let (server, mail) = (Server::start().await, SmtpReceiver::start().await);
+    let api = server.api();
+    let channel = api.email("mail", mail.port(), &["ops@mail.example"]).await;
+    let login = json!({ "enabled": true, "notify_user": "only", "channels": [channel] });
+    api.put("/settings/notifications", json!({ "events": { "user_login": login } })).await;
+    let ada = json!({ "name": "Ada", "email": "ada@b.example", "role": "admin", "password": PASSWORD });
+    api.post("/users", ada).await;
+    let ada = Browser::sign_in(&server, "ada@b.example", PASSWORD).await;
+    let test = async |body| ada.ask(Method::POST, "/event-types/user_login/test", body).await.ok()["results"].clone();
+    let own = test(None).await;
+    assert_eq!((&own[0]["target"], &own[0]["ok"]), (&json!("user:ada@b.example"), &json!(true)), "{own}");
+    let other = test(Some(json!({ "user": { "email": "zoe@mail.example" } }))).await;
+    assert_eq!((&other[0]["target"], &other[0]["ok"]), (&json!("user:zoe@mail.example"), &json!(true)), "{other}");
+    let to: Vec<_> = letters(&mail).into_iter().map(|letter| letter.to.join(" ")).collect();
+    assert_eq!(to, ["ada@b.example", "zoe@mail.example"]);
+    // A token has no address.
+    let nobody = api.post("/event-types/user_login/test", json!({})).await["results"].clone();
+    assert_eq!((&nobody[0]["target"], &nobody[0]["ok"]), (&json!("user"), &json!(false)), "{nobody}");
 }
 
 #[tokio::test]

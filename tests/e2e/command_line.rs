@@ -115,6 +115,62 @@ async fn a_preview_shows_what_would_be_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_is_named_on_the_command_line() {
+    let (server, receiver) = (Server::start().await, Receiver::start().await);
+    let cli = server.cli();
+    let channel = server.api().webhook("ops", receiver.url("/")).await;
+    server.api().make_global(&[&channel]).await;
+    let raid = ["send", "system_error", "component=raid", "error=degraded", "--condition", "md0"];
+    let over = [&raid[..], &["--state", "resolved"]].concat();
+    assert!(cli.run(&over).done().out.contains("not_told"), "nothing had begun");
+    assert_eq!(cli.json(&raid)["deliveries"][0]["channel_name"], "ops");
+    server.api().settled().await;
+    let again = cli.run(&raid).done();
+    assert!(again.out.contains("repeat_not_due") && again.out.contains("next reminder is due at"), "{again:?}");
+    let explained = ["explain", "system_error", "component=raid", "error=degraded", "--condition", "md0"];
+    assert_eq!(cli.json(&explained)["plan"]["skips"][0]["reason"], "repeat_not_due");
+    assert_eq!(cli.json(&over)["deliveries"][0]["channel_name"], "ops");
+    let event = &server.api().get("/events?limit=1").await["items"][0];
+    assert_eq!(event["condition"], json!({ "key": "md0", "state": "resolved" }));
+    // A state of nothing, and one that there is not.
+    for wrong in [&["--state", "firing"][..], &["--condition", "md0", "--state", "gone"]] {
+        let refused = cli.run(&[&raid[..4], wrong].concat());
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+    }
+    assert_eq!(cli.run(&[&raid[..4], &["--condition", ""]].concat()).code, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jobs_address_is_shown_and_made_anew() {
+    let (server, receiver) = (Server::start().await, Receiver::start().await);
+    let (cli, api) = (server.cli(), server.api());
+    let channel = api.webhook("ops", receiver.url("/")).await;
+    let id = api.job("nightly", &[(&channel, "always")]).await;
+    let address = cli.run(&["jobs", "ping-key", "nightly"]).done().out.trim().to_owned();
+    let key = api.get(&format!("/jobs/{id}")).await["ping_key"].as_str().unwrap().to_owned();
+    assert_eq!(address, format!("{}/ping/{key}", api.url()));
+    assert_eq!(cli.json(&["jobs", "ping-key", &id])["ping_key"], key.as_str(), "showing changes nothing");
+    let ping = async |address: &str| {
+        let path = address.strip_prefix(api.url()).unwrap();
+        api.with_token(None).exchange(http::Method::GET, path, &[], "").await.unwrap().status
+    };
+    assert_eq!(ping(&address).await, 200);
+    let anew = cli.run(&["jobs", "ping-key", "nightly", "--rotate"]).done().out.trim().to_owned();
+    assert_ne!(anew, address);
+    assert_eq!((ping(&address).await, ping(&anew).await), (404, 200), "the old one ends");
+    assert_eq!(api.settled().await.accepted, 2);
+
+    // Only administrators see it.
+    let reader = api.post("/tokens", json!({ "name": "reader", "scope": "read" })).await;
+    let reader = server.cli().with_token(reader["token"].as_str().unwrap());
+    let refused = reader.run(&["jobs", "ping-key", "nightly"]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
+    assert!(refused.err.contains("administrators"), "{refused:?}");
+    assert_eq!(reader.run(&["jobs", "ping-key", "nightly", "--rotate"]).code, Some(1));
+    assert_eq!(cli.run(&["jobs", "ping-key", "weekly"]).code, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_say_who_is_at_fault() {
     let server = Server::start().await;
     let check = |cli: &fanfare_tests::Cli, arguments: &[&str], code: i32, says: &str| {

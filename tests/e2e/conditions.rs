@@ -18,22 +18,26 @@ async fn on_postgres() -> (Postgres, Server) {
     (postgres, server)
 }
 
+/// Rule: How often is a lasting condition told of?
 #[tokio::test]
 async fn section_5_reminders_on_sqlite() {
     reminders(Server::start().await).await;
 }
 
+/// Rule: How often is a lasting condition told of?
 #[tokio::test]
 async fn section_5_reminders_on_postgresql() {
     let (_postgres, server) = on_postgres().await;
     reminders(server).await;
 }
 
+/// Rule: Who hears of a job's runs?
 #[tokio::test]
 async fn section_5_missed_runs_on_sqlite() {
     missed_runs(Server::start().await).await;
 }
 
+/// Rule: Who hears of a job's runs?
 #[tokio::test]
 async fn section_5_missed_runs_on_postgresql() {
     let (_postgres, server) = on_postgres().await;

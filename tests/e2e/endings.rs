@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use fanfare_testkit::{Answer, Receiver};
-use fanfare_tests::{Api, PATIENCE, Server, database, rows, tool, until};
+use fanfare_tests::{Api, PATIENCE, Server, database, rows, until};
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::told::{report, tell};
@@ -39,15 +40,6 @@ async fn start(schedule: &str) -> Server {
     std::fs::write(server.place().join("fanfare.toml"), settings).unwrap();
     server.restart().await;
     server
-}
-
-/// Stops the server, lets time pass in its database, and starts it again.
-async fn pass(server: &mut Server, sql: &str) {
-    assert_eq!(server.terminate().await, Some(0));
-    let file = database(&server.data_dir());
-    let changed = tool(&["-batch", "-bail", file.to_str().unwrap(), sql]);
-    assert!(changed.status.success() && changed.stderr.is_empty(), "{changed:?}");
-    server.restart().await;
 }
 
 /// Rule: What if a channel in use is deleted?
@@ -131,7 +123,7 @@ async fn what_a_disabled_channel_holds_does_not_age_for_seven_days_and_is_dead_t
                  created_at = created_at - {ms} WHERE lower(hex(id)) = '{id}';"
         )
     };
-    pass(&mut server, &(since(&old, WEEK_MS) + &since(&young, WEEK_MS - 60_000))).await;
+    server.alter(&(since(&old, WEEK_MS) + &since(&young, WEEK_MS - 60_000))).await;
     let api = server.api();
     let dead = wait_for_state(api, &old, "dead").await;
     assert_eq!((&dead["last_error"], &dead["attempts"]), (&json!("its channel was disabled for 7 days"), &json!([])));
@@ -178,6 +170,42 @@ async fn a_wait_that_the_service_names_is_kept_and_a_rate_limit_pauses_the_lane(
     let listed = api.get(&format!("/deliveries?event_id={}", first["event_id"].as_str().unwrap())).await;
     assert_eq!(listed["items"][0]["attempts"], 1, "what a rate limit turns away costs no attempt");
     assert_eq!(first["attempts"].as_array().unwrap().len(), 2, "and is shown all the same");
+}
+
+/// Rule: When is a delivery tried again?
+#[tokio::test]
+async fn waits_grow_to_half_a_day_and_after_a_day_a_delivery_is_dead() {
+    const WAITS: [i64; 11] = [5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 43_200, 43_200];
+    let (mut server, ops) = (Server::start().await, Receiver::start().await);
+    let api = server.api();
+    let id = api.webhook("ops", ops.url("/")).await;
+    api.make_global(&[&id]).await;
+    ops.answer_always(Answer::status(503));
+    let delivery = told(api).await;
+    let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    for (attempt, wait) in (1..).zip(WAITS) {
+        let found = until("next attempt", PATIENCE, async || {
+            let shown = shown(api, &delivery).await;
+            (shown["attempts"].as_array().unwrap().len() == attempt).then_some(shown)
+        });
+        let shown = found.await;
+        assert_eq!(shown["state"], "pending");
+        let last = &shown["attempts"][attempt - 1];
+        let ended = time(&last["at"]).as_millisecond() + last["duration_ms"].as_i64().unwrap();
+        let waits = time(&shown["next_attempt_at"]).as_millisecond() - ended;
+        // 20 % to each side, and a little for what it takes to say so.
+        let range = wait * 800 - 50..=wait * 1_200 + 2_000;
+        assert!(range.contains(&waits), "attempt {attempt}: {waits} ms, not {wait} s");
+        // By hand it goes on where it was, at once, and with a life of its own.
+        api.call(Method::POST, &format!("/deliveries/{delivery}/retry"), None).await.ok();
+    }
+    ops.wait_for_answered(WAITS.len() + 1, PATIENCE).await;
+    // A day later.
+    let later = format!("UPDATE fanfare_deliveries SET expires_at = expires_at - {DAY_MS}, due_at = 0");
+    server.alter(&later).await;
+    let dead = wait_for_state(server.api(), &delivery, "dead").await;
+    assert_eq!(dead["next_attempt_at"], Value::Null);
+    server.api().metrics().await.check();
 }
 
 /// Rule: When is a delivery tried again?
@@ -275,7 +303,7 @@ async fn a_request_that_is_repeated_counts_once_for_a_day() {
     let keys =
         |server: &Server| rows(&database(&server.data_dir()), "SELECT count(*) FROM fanfare_idempotency")[0][0].clone();
     assert_eq!(keys(&server), "5");
-    pass(&mut server, &format!("UPDATE fanfare_idempotency SET created_at = created_at - {DAY_MS} - 1;")).await;
+    server.alter(&format!("UPDATE fanfare_idempotency SET created_at = created_at - {DAY_MS} - 1;")).await;
     let api = server.api();
     until("end of the old keys", PATIENCE, async || (keys(&server) == "0").then_some(())).await;
     let anew = api.post("/events", keyed(event("two"))).await;

@@ -17,7 +17,8 @@ const LATE: Duration = Duration::from_secs(6);
 const LEASE_S: f64 = 1.0;
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-async fn node(postgres: &Postgres) -> Server {
+/// A server on this database.
+pub(crate) async fn node(postgres: &Postgres) -> Server {
     let url = postgres.url("fanfare");
     let mut server = Server::prepare(&[("FANFARE_DATABASE_URL", &url), ("FANFARE_SECRET_KEY", KEY)]);
     let settings = format!("[engine]\nlease_s = {LEASE_S}\nretry_schedule_s = [0.05]\njitter = 0\n");
@@ -26,7 +27,8 @@ async fn node(postgres: &Postgres) -> Server {
     server
 }
 
-async fn database() -> Postgres {
+/// A PostgreSQL with an empty database for servers.
+pub(crate) async fn database() -> Postgres {
     let postgres = Postgres::start().await;
     postgres.create("fanfare");
     postgres

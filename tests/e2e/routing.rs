@@ -2,6 +2,7 @@
 
 use fanfare_testkit::{Answer, Receiver};
 use fanfare_tests::{PATIENCE, Server, until};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::told::{report, tell};
@@ -123,7 +124,17 @@ async fn a_job_tells_its_own_channels_each_by_its_condition() {
         told.check(&[(hears, "assignment")], &["condition_not_met"]);
         assert_eq!(told.skips[0].1.as_ref(), Some(does_not));
     }
-    // Switching everything off in the settings changes nothing for a job.
+    // The settings have no say in it: they do not know these types, and switching everything off changes nothing.
+    for event_type in ["backup_success", "backup_partial", "backup_failure", "run_missed", "run_recovered"] {
+        let events = json!({ "events": { event_type: { "enabled": false } } });
+        let refused = api.call(Method::PUT, "/settings/notifications", Some(&events)).await.problem();
+        assert_eq!((refused.status, refused.pointers), (422, vec![format!("/events/{event_type}")]));
+        let sent = json!({ "type": event_type, "data": {} });
+        let refused = api.call(Method::POST, "/events", Some(&sent)).await.problem();
+        assert_eq!((refused.status, refused.pointers), (422, vec!["/type".to_owned()]));
+    }
+    let known = api.get("/settings/notifications").await["events"].as_object().unwrap().clone();
+    assert!(!known.is_empty() && !known.contains_key("backup_failure"));
     api.put("/settings/notifications", json!({})).await;
     report(api, "united", run("success")).await.check(&[("ops", "assignment")], &[]);
     api.settled().await;
@@ -190,6 +201,6 @@ async fn a_channel_that_is_down_slows_no_other_and_is_tried_again() {
     api.post(&format!("{dead}/retry"), json!({})).await;
     let metrics = api.settled().await;
     assert_eq!((metrics.accepted, metrics.of("delivered"), metrics.of("dead")), (4, 4, 0));
-    let again = api.call(http::Method::POST, &format!("{dead}/retry"), None).await.problem();
+    let again = api.call(Method::POST, &format!("{dead}/retry"), None).await.problem();
     assert_eq!(again.status, 409);
 }

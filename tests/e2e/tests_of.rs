@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 const ERROR: &str = "/settings/notifications/events/system_error";
 const TEST: &str = "/event-types/system_error/test";
 
+/// Rule: What does the test of an event type do?
 #[tokio::test]
 async fn test_of_an_event() {
     let (server, ops, dba) = (Server::start().await, Receiver::start().await, Receiver::start().await);
@@ -75,6 +76,7 @@ async fn test_of_an_event() {
     assert_eq!(of_runs.status, 409);
 }
 
+/// Rule: What does the test of a channel do?
 #[tokio::test]
 async fn test_of_a_channel() {
     let (server, ops) = (Server::start().await, Receiver::start().await);

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Api, Cli, Output, PATIENCE, Wrapper, binary, signal, until};
+use crate::{Api, Cli, Output, PATIENCE, Wrapper, binary, database, signal, tool, until};
 
 /// The admin token of every server here.
 const TOKEN: &str = "end-to-end-admin-token-4f1c";
@@ -155,6 +155,18 @@ impl Server {
         let status = status.await;
         *self.process.child() = None;
         status
+    }
+
+    /// Stops it, changes its database on SQLite, and starts it again: so time passes for what stands there.
+    ///
+    /// # Panics
+    /// When that is not possible.
+    pub async fn alter(&mut self, sql: &str) {
+        assert_eq!(self.terminate().await, Some(0));
+        let file = database(&self.data_dir());
+        let changed = tool(&["-batch", "-bail", file.to_str().unwrap(), sql]);
+        assert!(changed.status.success() && changed.stderr.is_empty(), "{changed:?}");
+        self.restart().await;
     }
 
     /// Runs `fanfare` with these arguments and this server's environment to its end, beside the server if that runs.

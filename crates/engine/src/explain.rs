@@ -10,8 +10,9 @@ use fanfare_template::Own;
 use uuid::Uuid;
 
 use crate::{
-    AcceptError, Engine, Explanation, Run, Submission, UserExplanation, birth::words_for, engine::find_job,
-    intake::Intake, intake::Prepared, send::payload, snapshot::Snapshot, wording::OwnEntry,
+    Absence, AcceptError, Engine, Explanation, Run, Submission, UserExplanation, birth::words_for, configure::time,
+    engine::find_job, expect::Expectation, intake::Intake, intake::Prepared, send::payload, snapshot::Snapshot,
+    wording::OwnEntry,
 };
 
 impl Engine {
@@ -56,19 +57,53 @@ impl Engine {
         run: Run,
         wording: Option<&JobWording>,
     ) -> Result<Explanation, AcceptError> {
-        let own = match wording {
-            None => None,
-            Some(wording) => {
-                let faults = crate::wording::check_job(Some(wording), None, &self.inner.catalog, &self.inner.renderer);
-                if !faults.is_empty() {
-                    return Err(AcceptError::Invalid(faults));
-                }
-                let id = run.outcome.event_type();
-                let text = wording.get(id).cloned().unwrap_or_default();
-                self.preview_wording(id, &text.into(), &format!("/wording/{id}"))?
-            }
-        };
+        let own = self.preview_job_wording(run.outcome.event_type(), wording)?;
         self.explain_prepared(own, |intake| intake.run(find_job(intake.snapshot, job)?, run)).await
+    }
+
+    /// Who would hear that a run of a job is missed, or that one has come at last, as things stand. Of a miss that has
+    /// not begun it says what will be told when it does. `wording` takes the place of the job's, as it could be saved.
+    /// Nothing is stored or sent.
+    ///
+    /// # Errors
+    /// Where there is no such job, where it expects no runs, or where the wording would be refused.
+    pub async fn explain_absence(
+        &self,
+        job: &str,
+        absence: Absence,
+        wording: Option<&JobWording>,
+    ) -> Result<Explanation, AcceptError> {
+        let own = self.preview_job_wording(absence.event_type(), wording)?;
+        let id = self.job_id(job)?;
+        let found = self.inner.store.job(id.0).await.map_err(|error| AcceptError::Unavailable(error.to_string()))?;
+        let row = found.ok_or_else(|| AcceptError::NoJob(job.to_owned()))?;
+        let (Some(expectation), Some(watch)) = (Expectation::of(&row), row.watch) else {
+            let detail =
+                "no run of this job can be missed, since none is expected: expect_every_s says how often it runs";
+            return Err(AcceptError::Invalid(vec![Fault::new("/outcome", detail)]));
+        };
+        let since = watch.missed_since.unwrap_or(watch.expected_at);
+        let alarm = time(expectation.watch(since).alarm_at);
+        self.explain_prepared(own, |intake| match absence {
+            Absence::Missed => Intake { now: intake.now.max(alarm), ..*intake }.missed(&row, since),
+            Absence::Recovered => intake.recovered(&row, since),
+        })
+        .await
+    }
+
+    /// A job's wording that is to be tried out, for one of the event types that tell of it.
+    fn preview_job_wording(
+        &self,
+        event_type: &str,
+        wording: Option<&JobWording>,
+    ) -> Result<Option<OwnEntry>, AcceptError> {
+        let Some(wording) = wording else { return Ok(None) };
+        let faults = crate::wording::check_job(Some(wording), None, &self.inner.catalog, &self.inner.renderer);
+        if !faults.is_empty() {
+            return Err(AcceptError::Invalid(faults));
+        }
+        let text = wording.get(event_type).cloned().unwrap_or_default();
+        self.preview_wording(event_type, &text.into(), &format!("/wording/{event_type}"))
     }
 
     /// A wording that is to be tried out; `None` where the event type does not exist, which is said elsewhere.

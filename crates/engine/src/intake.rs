@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    AcceptError, Run, Submission,
+    Absence, AcceptError, Run, Submission,
     conditions::Concern,
     configure::time,
     expect::Expectation,
@@ -134,25 +134,26 @@ impl Intake<'_> {
     pub(crate) fn missed(&self, job: &JobRow, expected_at: i64) -> Result<Prepared, AcceptError> {
         let last_run_at = job.last_run.as_ref().map(|run| run.at.to_string().into());
         let members = [("expected_at", Some(time(expected_at).to_string().into())), ("last_run_at", last_run_at)];
-        self.absence("run_missed", job, members.into_iter(), ConditionState::Firing)
+        self.absence(Absence::Missed, job, members.into_iter(), ConditionState::Firing)
     }
 
     /// Prepares the event that tells that one has come at last.
     pub(crate) fn recovered(&self, job: &JobRow, missed_since: i64) -> Result<Prepared, AcceptError> {
         let members = [("missed_since", Some(time(missed_since).to_string().into()))];
-        self.absence("run_recovered", job, members.into_iter(), ConditionState::Resolved)
+        self.absence(Absence::Recovered, job, members.into_iter(), ConditionState::Resolved)
     }
 
     /// The condition is the job's, whatever it is called by now.
     fn absence(
         &self,
-        event_type: &str,
+        absence: Absence,
         job: &JobRow,
         members: impl Iterator<Item = (&'static str, Option<Value>)>,
         state: ConditionState,
     ) -> Result<Prepared, AcceptError> {
-        let missing = || AcceptError::Unavailable(format!("the catalog has no event type {event_type}"));
-        let event_type = self.catalog.get(event_type).ok_or_else(missing)?;
+        let id = absence.event_type();
+        let missing = || AcceptError::Unavailable(format!("the catalog has no event type {id}"));
+        let event_type = self.catalog.get(id).ok_or_else(missing)?;
         let members = std::iter::once(("job_name", Some(job.name.as_str().into()))).chain(members);
         let data = members.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         let event = Event {

@@ -46,6 +46,25 @@ pub struct Run {
     pub error: Option<String>,
 }
 
+/// What is told of a job besides the ends of its runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// A run that was expected has not come.
+    Missed,
+    /// One has come at last.
+    Recovered,
+}
+
+impl Absence {
+    /// The event type that tells of it.
+    pub fn event_type(self) -> &'static str {
+        match self {
+            Self::Missed => "run_missed",
+            Self::Recovered => "run_recovered",
+        }
+    }
+}
+
 /// What recognises a repeat of a request for 24 hours.
 #[derive(Clone, Debug)]
 pub struct Idempotency {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::{DecideCommand, Outcome, Stretch};
+use super::{DecideCommand, Stretch};
 
 /// An event on the command line.
 #[derive(Debug, Args)]
@@ -21,9 +21,22 @@ pub(crate) struct EventArgs {
     /// That user's e-mail address
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) user_email: Option<String>,
+    /// What lasts, where the event tells of something that does: what recognises it among events of its type
+    #[arg(long, value_name = "KEY")]
+    pub(crate) condition: Option<String>,
+    /// Whether that begins or goes on (firing), or is over (resolved)
+    #[arg(long, value_name = "STATE", requires = "condition", default_value = "firing")]
+    pub(crate) state: ConditionState,
     /// When it happened, such as 2026-03-29T01:30:00Z; now if absent
     #[arg(long, value_name = "TIME")]
     pub(crate) occurred_at: Option<String>,
+}
+
+/// Whether something lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConditionState {
+    Firing,
+    Resolved,
 }
 
 /// `fanfare send`
@@ -48,14 +61,24 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) event: EventArgs,
     /// A run of this job (name or id) instead of an event
-    #[arg(long, value_name = "JOB", requires = "outcome", conflicts_with_all = ["user_id", "user_name", "user_email"])]
+    #[arg(long, value_name = "JOB", requires = "outcome", conflicts_with_all = ["user_id", "user_name", "user_email", "condition"])]
     pub(crate) job: Option<String>,
-    /// How that run ended
+    /// How that run ended; or missed: it does not come, or recovered: one comes at last
     #[arg(long, requires = "job")]
-    pub(crate) outcome: Option<Outcome>,
+    pub(crate) outcome: Option<ExplainedOutcome>,
     /// Try out the wording in this file (JSON) instead of the one that is saved; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) wording: Option<PathBuf>,
+}
+
+/// How a run ended, or that it did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainedOutcome {
+    Success,
+    Partial,
+    Failure,
+    Missed,
+    Recovered,
 }
 
 /// `fanfare events`

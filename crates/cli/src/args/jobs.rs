@@ -18,6 +18,8 @@ pub(crate) enum JobsCommand {
     },
     /// Show, set or reset what its runs say instead of the event types' own words
     Wording(WordingArgs),
+    /// Show the address at which a job checks in without a token, or give it a new one
+    PingKey(PingKeyArgs),
     /// Make a job
     Create(JobCreate),
     /// Change a job
@@ -27,6 +29,16 @@ pub(crate) enum JobsCommand {
         /// Its name or id
         job: String,
     },
+}
+
+/// `fanfare jobs ping-key`
+#[derive(Debug, Args)]
+pub(crate) struct PingKeyArgs {
+    /// Its name or id
+    pub(crate) job: String,
+    /// Make a new key; the old address ends at once
+    #[arg(long)]
+    pub(crate) rotate: bool,
 }
 
 /// `fanfare run`

@@ -24,8 +24,11 @@ pub(crate) use configure::{
     SettingsCommand, Tells, TypeChannels,
 };
 pub(crate) use deliveries::{DeliveriesCommand, DeliveryFilters, RetryArgs};
-pub(crate) use events::{EventArgs, EventTypesCommand, EventsCommand, ExplainArgs, SendArgs, TestArgs, WordingArgs};
-pub(crate) use jobs::{JobsCommand, Outcome, RunArgs};
+pub(crate) use events::{
+    ConditionState, EventArgs, EventTypesCommand, EventsCommand, ExplainArgs, ExplainedOutcome, SendArgs, TestArgs,
+    WordingArgs,
+};
+pub(crate) use jobs::{JobsCommand, Outcome, PingKeyArgs, RunArgs};
 pub(crate) use serve::ServeFlags;
 pub(crate) use whole::{ApplyArgs, ExportArgs, ImportArgs, KeysCommand, OutboundCommand, PassphraseArgs};
 

@@ -181,6 +181,7 @@ pub(super) struct Job {
     pub(super) notifications: Vec<Assignment>,
     pub(super) expect_every_s: Option<u64>,
     pub(super) grace_s: Option<u64>,
+    pub(super) ping_key: Option<String>,
     pub(super) last_run: Option<LastRun>,
     pub(super) next_expected_at: Option<Timestamp>,
     pub(super) created_at: Option<Timestamp>,

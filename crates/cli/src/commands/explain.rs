@@ -10,7 +10,7 @@ use super::{
     wording,
 };
 use crate::{
-    args::{ExplainArgs, Outcome, word},
+    args::{ExplainArgs, ExplainedOutcome, word},
     failure::Failure,
     output::{Cell, Screen, Table, Tone, details, indented},
 };
@@ -32,7 +32,7 @@ pub(super) async fn run(args: ExplainArgs, session: &Session) -> Result<(), Fail
 }
 
 /// A job's run, as the API takes it.
-fn run_of(job: String, outcome: Outcome, pairs: Pairs, occurred_at: Option<String>) -> Map<String, Value> {
+fn run_of(job: String, outcome: ExplainedOutcome, pairs: Pairs, occurred_at: Option<String>) -> Map<String, Value> {
     let number = |name: &str| DataField {
         name: name.into(),
         kind: "integer".into(),
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_run_is_asked_about_with_its_job() {
         let pairs = Pairs::parse(["source=vg0", "duration_ms=1200", "error=42"]).unwrap();
-        let run = run_of("nightly".into(), Outcome::Failure, pairs, None);
+        let run = run_of("nightly".into(), ExplainedOutcome::Failure, pairs, None);
         let expected =
             json!({ "source": "vg0", "duration_ms": 1200, "error": "42", "job": "nightly", "outcome": "failure" });
         assert_eq!(Value::Object(run), expected);

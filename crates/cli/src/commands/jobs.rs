@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::{Session, answers::Job};
 use crate::{
+    args::PingKeyArgs,
     client::Answer,
     failure::Failure,
-    output::{Cell, Screen, Table, details, duration, exact, relative},
+    output::{Cell, Screen, Table, clean, details, duration, exact, relative},
 };
 
 pub(super) async fn list(session: &Session) -> Result<(), Failure> {
@@ -17,6 +18,20 @@ pub(super) async fn list(session: &Session) -> Result<(), Failure> {
 pub(super) async fn show(name: &str, session: &Session) -> Result<(), Failure> {
     let id = session.job(name).await?;
     show_answer(&session.client.get(&["jobs", &id], &[]).await?, session).await
+}
+
+pub(super) async fn ping_key(args: PingKeyArgs, session: &Session) -> Result<(), Failure> {
+    let id = session.job(&args.job).await?;
+    let answer = match args.rotate {
+        true => session.client.post(&["jobs", &id, "ping-key"], None).await?,
+        false => session.client.get(&["jobs", &id], &[]).await?,
+    };
+    let job: Job = answer.read()?;
+    let key = job.ping_key.ok_or_else(|| {
+        Failure::Failed("the check-in address is shown to administrators only: use a token with the scope admin".into())
+    })?;
+    let address = format!("{}/ping/{}", session.client.server(), clean(&key));
+    session.show(&answer, |_: &Job, _| address)
 }
 
 /// Shows a job with the names of its channels.

@@ -72,6 +72,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Jobs(JobsCommand::Create(args)) => configure::create_job(args, session).await,
         Command::Jobs(JobsCommand::Update(args)) => configure::update_job(args, session).await,
         Command::Jobs(JobsCommand::Delete { job }) => configure::delete_job(&job, session).await,
+        Command::Jobs(JobsCommand::PingKey(args)) => jobs::ping_key(args, session).await,
         Command::Jobs(JobsCommand::List) => jobs::list(session).await,
         Command::Jobs(JobsCommand::Show { job }) => jobs::show(&job, session).await,
         Command::Events(EventsCommand::List(stretch)) => events::list(stretch, session).await,

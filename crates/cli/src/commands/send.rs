@@ -8,7 +8,7 @@ use super::{
     pairs::Pairs,
 };
 use crate::{
-    args::{EventArgs, SendArgs},
+    args::{EventArgs, SendArgs, word},
     failure::Failure,
     output::{Cell, Screen, Table, Tone},
 };
@@ -54,6 +54,9 @@ fn document(event_type: String, data: Map<String, Value>, args: EventArgs) -> Ma
     let user: Map<_, _> = user.into_iter().filter_map(|(key, value)| Some((key.to_owned(), json!(value?)))).collect();
     if !user.is_empty() {
         event.insert("user".into(), user.into());
+    }
+    if let Some(key) = args.condition {
+        event.insert("condition".into(), json!({ "key": key, "state": word(&args.state) }));
     }
     if let Some(time) = args.occurred_at {
         event.insert("occurred_at".into(), time.into());
@@ -121,10 +124,18 @@ pub(super) fn why(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::test_screen;
+    use crate::{args::ConditionState, output::test_screen};
 
     fn args() -> EventArgs {
-        EventArgs { data: vec![], user_id: None, user_name: None, user_email: None, occurred_at: None }
+        EventArgs {
+            data: vec![],
+            user_id: None,
+            user_name: None,
+            user_email: None,
+            condition: None,
+            state: ConditionState::Firing,
+            occurred_at: None,
+        }
     }
 
     #[test]
@@ -137,6 +148,9 @@ mod tests {
         let expected =
             json!({ "type": "t", "data": { "a": 1 }, "user": { "email": "a@b.example" }, "occurred_at": "now" });
         assert_eq!(Value::Object(full), expected);
+        let over = EventArgs { condition: Some("md0".into()), state: ConditionState::Resolved, ..self::args() };
+        let over = document("t".into(), Map::new(), over);
+        assert_eq!(over["condition"], json!({ "key": "md0", "state": "resolved" }));
     }
 
     #[test]

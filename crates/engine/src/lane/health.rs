@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fanfare_core::whole_millis;
 use jiff::Timestamp;
 
 use crate::{Health, HealthState};
@@ -98,7 +99,7 @@ impl LaneHealth {
     pub(crate) fn succeeded(&mut self, now: Timestamp) -> Option<Turn> {
         (self.failures, self.failed_since) = (0, None);
         if self.state != HealthState::Ok {
-            (self.state, self.since, self.last_error) = (HealthState::Ok, Some(now), None);
+            (self.state, self.since, self.last_error) = (HealthState::Ok, Some(whole_millis(now)), None);
         }
         std::mem::take(&mut self.told).then_some(Turn::Recovered)
     }
@@ -111,7 +112,7 @@ impl LaneHealth {
         let lasts = now.duration_since(*self.failed_since.get_or_insert(now));
         let is_long = Duration::try_from(lasts).is_ok_and(|lasts| lasts >= long);
         if self.state != HealthState::Failing && (failure.is_open || (self.failures >= IN_A_ROW && is_long)) {
-            (self.state, self.since) = (HealthState::Failing, Some(now));
+            (self.state, self.since) = (HealthState::Failing, Some(whole_millis(now)));
         }
         let tell = self.state == HealthState::Failing && !self.told && !failure.is_own;
         self.told |= tell;

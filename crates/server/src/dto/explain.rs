@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use fanfare::{
-    Explanation, Run, Submission,
-    core::catalog::{JobWording as CoreJobWording, OwnWording as CoreOwnWording},
+    Absence, Explanation, Run, Submission,
+    core::{
+        Fault, Outcome as CoreOutcome,
+        catalog::{JobWording as CoreJobWording, OwnWording as CoreOwnWording},
+    },
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,6 @@ use super::{
     event::{Condition, EventInput, User},
     plan::{Notification, Plan},
     wording::{JobWording, OwnWording},
-    words::Outcome,
 };
 use crate::extract::{Members, rfc3339};
 
@@ -46,14 +48,26 @@ pub(crate) struct ExplainEventInput {
     wording: Option<OwnWording>,
 }
 
+/// What is told of a job: how a run ended, or, only here, that one is `missed`, or that the job has `recovered` from that.
+/// Nobody reports these two, so they have no other members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ExplainedOutcome {
+    Success,
+    Partial,
+    Failure,
+    Missed,
+    Recovered,
+}
+
 /// A run to be explained: as it is reported, with its job.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExplainRunInput {
     /// The job's id or name.
     job: String,
-    /// How it ended.
-    outcome: Outcome,
+    /// How it ended, or that it did not come.
+    outcome: ExplainedOutcome,
     /// What it worked on.
     source: Option<String>,
     /// When it began; gives the duration where that is absent.
@@ -127,23 +141,50 @@ impl From<ExplainEventInput> for (Submission, Option<CoreOwnWording>) {
     }
 }
 
-impl From<ExplainRunInput> for (String, Run, Option<CoreJobWording>) {
-    fn from(input: ExplainRunInput) -> Self {
-        let ExplainRunInput {
-            job,
-            outcome,
-            source,
-            started_at,
-            occurred_at,
-            duration_ms,
-            size_bytes,
-            error,
-            _idempotency_key,
-            wording,
-        } = input;
-        let outcome = outcome.into();
-        let run = Run { outcome, source, started_at, occurred_at, duration_ms, size_bytes, error };
-        (job, run, wording.map(Into::into))
+/// What is asked about a job.
+#[derive(Debug)]
+pub(crate) enum JobQuestion {
+    Run(Run),
+    Absence(Absence),
+}
+
+impl ExplainRunInput {
+    /// The job, what is asked about it, and the wording to be tried out; or what does not fit together.
+    pub(crate) fn question(self) -> Result<(String, JobQuestion, Option<CoreJobWording>), Vec<Fault>> {
+        let Self { job, outcome, source, started_at, occurred_at, duration_ms, size_bytes, error, wording, .. } = self;
+        let wording = wording.map(Into::into);
+        let absence = match outcome.what() {
+            Ok(outcome) => {
+                let run = Run { outcome, source, started_at, occurred_at, duration_ms, size_bytes, error };
+                return Ok((job, JobQuestion::Run(run), wording));
+            }
+            Err(absence) => absence,
+        };
+        let members = [
+            ("/source", source.is_some()),
+            ("/started_at", started_at.is_some()),
+            ("/occurred_at", occurred_at.is_some()),
+            ("/duration_ms", duration_ms.is_some()),
+            ("/size_bytes", size_bytes.is_some()),
+            ("/error", error.is_some()),
+        ];
+        let given = members.into_iter().filter(|(_, is_given)| *is_given);
+        let detail = "only a run that was reported has this: leave it out";
+        let faults: Vec<_> = given.map(|(place, _)| Fault::new(place, detail)).collect();
+        if faults.is_empty() { Ok((job, JobQuestion::Absence(absence), wording)) } else { Err(faults) }
+    }
+}
+
+impl ExplainedOutcome {
+    /// How a run ended, or else what is told without one.
+    fn what(self) -> Result<CoreOutcome, Absence> {
+        match self {
+            Self::Success => Ok(CoreOutcome::Success),
+            Self::Partial => Ok(CoreOutcome::Partial),
+            Self::Failure => Ok(CoreOutcome::Failure),
+            Self::Missed => Err(Absence::Missed),
+            Self::Recovered => Err(Absence::Recovered),
+        }
     }
 }
 

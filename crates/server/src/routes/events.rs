@@ -21,7 +21,7 @@ use crate::{
             Accepted, BatchAccepted, BatchInput, BatchRefused, BatchResult, BatchResults, EventDetail, EventInput,
             EventItem,
         },
-        explain::{ExplainEventInput, ExplainInput, ExplainRunInput, Explained},
+        explain::{ExplainEventInput, ExplainInput, ExplainRunInput, Explained, JobQuestion},
     },
     extract::{Document, Id, IdempotencyKey, Json, NoQuery, Query, Strict, idempotency, limit, parse, shape},
     mask::Shown,
@@ -106,7 +106,8 @@ fn read_one(event: &RawValue, caller: &Caller) -> Result<(Submission, Option<Ide
 /// Explain who would hear of an event.
 ///
 /// The same decision as when it is sent, without storing or sending anything. Takes an event, or a job's run with
-/// the member `job`. With `wording`, it is told in those words instead of the saved ones: a preview.
+/// the member `job`; there `outcome` may also be `missed` or `recovered`: who would hear that a run does not come, and
+/// that one comes at last. With `wording`, it is told in those words instead of the saved ones: a preview.
 #[utoipa::path(
     post, path = "/api/v1/events/explain", tag = "events", security(("token" = ["read"])),
     operation_id = "explain_event", request_body = ExplainInput,
@@ -127,8 +128,12 @@ async fn explain(
         return Err(Problem::invalid(vec![fault]));
     }
     let explanation = if is_run {
-        let (job, run, wording) = shape::<ExplainRunInput>(body)?.into();
-        app.engine.explain_run_worded(&job, run, wording.as_ref()).await?
+        let question = shape::<ExplainRunInput>(body)?.question();
+        let (job, question, wording) = question.map_err(Problem::invalid)?;
+        match question {
+            JobQuestion::Run(run) => app.engine.explain_run_worded(&job, run, wording.as_ref()).await?,
+            JobQuestion::Absence(absence) => app.engine.explain_absence(&job, absence, wording.as_ref()).await?,
+        }
     } else {
         let (event, wording) = shape::<ExplainEventInput>(body)?.into();
         app.engine.explain_worded(event, wording.as_ref()).await?
