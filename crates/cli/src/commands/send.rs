@@ -8,7 +8,7 @@ use super::{
     pairs::Pairs,
 };
 use crate::{
-    args::{EventArgs, SendArgs, word},
+    args::{ConditionState, EventArgs, SendArgs, word},
     failure::Failure,
     output::{Cell, Screen, Table, Tone},
 };
@@ -56,12 +56,17 @@ fn document(event_type: String, data: Map<String, Value>, args: EventArgs) -> Ma
         event.insert("user".into(), user.into());
     }
     if let Some(key) = args.condition {
-        event.insert("condition".into(), json!({ "key": key, "state": word(&args.state) }));
+        event.insert("condition".into(), condition(&key, args.state));
     }
     if let Some(time) = args.occurred_at {
         event.insert("occurred_at".into(), time.into());
     }
     event
+}
+
+/// What lasts or is over.
+fn condition(key: &str, state: ConditionState) -> Value {
+    json!({ "key": key, "state": word(&state) })
 }
 
 fn summary(accepted: &Accepted, screen: &Screen) -> String {
@@ -124,7 +129,7 @@ pub(super) fn why(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{args::ConditionState, output::test_screen};
+    use crate::output::test_screen;
 
     fn args() -> EventArgs {
         EventArgs {
