@@ -1,6 +1,8 @@
 //! What lasts, on several servers that share a PostgreSQL: told once, not once by each of them.
 
-use fanfare_testkit::Receiver;
+use std::time::Duration;
+
+use fanfare_testkit::{Answer, Receiver};
 use fanfare_tests::{Api, PATIENCE, Postgres, Server, until};
 use http::Method;
 use serde_json::{Value, json};
@@ -94,6 +96,32 @@ async fn of_two_nodes_one_tells_of_a_condition_of_its_reminders_and_of_its_end()
         [offline, offline, offline, "connection_online", offline, "connection_online"],
         "each of it once"
     );
+}
+
+/// Rule: How often is a lasting condition told of?
+#[tokio::test]
+async fn an_end_that_one_node_takes_waits_for_the_alert_of_the_other() {
+    let ops = Receiver::start().await;
+    let (_postgres, mut one, two, _) = two(&ops).await;
+    let alert = connection("connection_offline");
+    ops.answer(Answer::status(200).delay(Duration::from_secs(1)));
+    one.api().post("/events", alert.clone()).await;
+    ops.wait_for(1, PATIENCE).await;
+    two.api().post("/events", connection("connection_online")).await;
+    assert_eq!(two.api().settled().await.of("delivered"), 2);
+    let requests = ops.requests();
+    assert_eq!(types(&ops), ["connection_offline", "connection_online"]);
+    assert!(requests[1].instant - requests[0].instant >= Duration::from_secs(1));
+
+    // Whoever has the alert under way is gone: the other takes it over, and then tells the end.
+    ops.clear();
+    ops.answer(Answer::hang());
+    one.api().post("/events", alert).await;
+    ops.wait_for(1, PATIENCE).await;
+    two.api().post("/events", connection("connection_online")).await;
+    one.kill9().await;
+    assert_eq!(two.api().settled().await.of("delivered"), 4);
+    assert_eq!(types(&ops), ["connection_offline", "connection_offline", "connection_online"]);
 }
 
 /// Rule: Who hears of a job's runs?

@@ -1,7 +1,10 @@
 //! Who hears again of what lasts, and when; and who hears of its end: target by target.
 
+use std::time::Duration;
+
 use fanfare_testkit::{Answer, Receiver};
-use fanfare_tests::{Api, Server};
+use fanfare_tests::{Api, PATIENCE, Server};
+use http::Method;
 use serde_json::{Value, json};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -67,6 +70,14 @@ async fn a_reminder_is_due_after_the_types_own_interval_unless_the_settings_say_
     };
     assert_eq!((default("connection_offline"), default("update_available")), (json!(24.0), json!(168.0)));
     assert_eq!(default("system_error"), Value::Null, "it tells of no condition by itself");
+    let of = |id: &str, member: &str| {
+        types.as_array().unwrap().iter().find(|known| known["id"] == id).unwrap()[member].clone()
+    };
+    for id in ["connection_offline", "connection_online"] {
+        assert_eq!(of(id, "condition"), json!(["adapter_id"]));
+    }
+    assert_eq!(of("connection_online", "resolves"), json!(["connection_offline"]));
+    assert_eq!((of("system_error", "condition"), of("connection_offline", "resolves")), (json!([]), json!([])));
     let told = || expected(&["ops"], &[]);
     let not_due = || expected(&[], &["repeat_not_due"]);
 
@@ -165,4 +176,135 @@ async fn an_event_may_name_its_condition_itself() {
     assert_eq!(send(api, raid("md0", "resolved")).await, not_told);
     assert_eq!(send(api, raid("md1", "firing")).await, not_due, "it lasts still");
     assert_eq!(send(api, raid("md0", "firing")).await, told, "it begins anew");
+}
+
+/// A server that tries again after so many seconds.
+async fn start(retry_s: f64) -> Server {
+    let mut server = Server::prepare(&[]);
+    let settings = format!("[engine]\nretry_schedule_s = [{retry_s}]\njitter = 0\n");
+    std::fs::write(server.place().join("fanfare.toml"), settings).unwrap();
+    server.restart().await;
+    server
+}
+
+fn types(receiver: &Receiver) -> Vec<String> {
+    receiver.requests().iter().map(|request| request.json()["event_type"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Rule: How often is a lasting condition told of?
+#[tokio::test]
+async fn the_end_goes_out_after_an_alert_that_is_still_on_its_way() {
+    let (server, ops) = (start(0.5).await, Receiver::start().await);
+    let api = server.api();
+    let id = api.webhook("ops", ops.url("/")).await;
+    api.make_global(&[&id]).await;
+    let told = |answer: &Value| outcome(answer, "deliveries", "skipped");
+
+    // One that has to be tried again is not overtaken.
+    ops.answer(Answer::status(503));
+    api.post("/events", offline()).await;
+    ops.wait_for_answered(1, PATIENCE).await;
+    assert_eq!(told(&api.post("/events", online()).await), expected(&["ops"], &[]));
+    assert_eq!(api.settled().await.of("delivered"), 2);
+    assert_eq!(types(&ops), ["connection_offline", "connection_offline", "connection_online"]);
+
+    // Nor is one that is under way, though the channel may have many under way at once.
+    ops.clear();
+    ops.answer(Answer::status(200).delay(Duration::from_millis(300)));
+    api.post("/events", offline()).await;
+    ops.wait_for(1, PATIENCE).await;
+    api.post("/events", online()).await;
+    let requests = ops.wait_for(2, PATIENCE).await;
+    assert!(requests[1].instant - requests[0].instant >= Duration::from_millis(300), "it waited for the answer");
+    api.settled().await;
+    assert_eq!(types(&ops), ["connection_offline", "connection_online"]);
+    // Together in one request.
+    ops.clear();
+    ops.answer(Answer::status(200).delay(Duration::from_millis(300)));
+    api.post("/events/batch", json!({ "events": [offline(), online()] })).await;
+    assert_eq!(api.settled().await.of("delivered"), 6);
+    assert_eq!(types(&ops), ["connection_offline", "connection_online"]);
+}
+
+/// Rule: How often is a lasting condition told of?
+#[tokio::test]
+async fn the_end_of_what_never_arrived_is_told_to_nobody() {
+    let (mut server, ops, bad) = (start(1.0).await, Receiver::start().await, Receiver::start().await);
+    let api = server.api().clone();
+    let [ops_id, bad_id] = [api.webhook("ops", ops.url("/")).await, api.webhook("bad", bad.url("/")).await];
+    api.make_global(&[&ops_id, &bad_id]).await;
+
+    // It is not known yet whether the alert arrives; then it does not.
+    bad.answer(Answer::status(503));
+    bad.answer(Answer::status(400));
+    api.post("/events", offline()).await;
+    bad.wait_for_answered(1, PATIENCE).await;
+    ops.wait_for_answered(1, PATIENCE).await;
+    let end = api.post("/events", online()).await;
+    assert_eq!(outcome(&end, "deliveries", "skipped"), expected(&["ops", "bad"], &[]));
+    let metrics = api.settled().await;
+    assert_eq!((metrics.of("delivered"), metrics.of("dead"), metrics.of("suppressed")), (2, 1, 1));
+    assert_eq!(types(&ops), ["connection_offline", "connection_online"]);
+    assert_eq!(types(&bad), ["connection_offline", "connection_offline"], "tried twice, and no end of it");
+    let path = format!("/deliveries/{}", end["deliveries"][1]["id"].as_str().unwrap());
+    let dropped = api.get(&path).await;
+    assert_eq!((&dropped["state"], &dropped["last_error"]), (&json!("suppressed"), &json!("not_told")), "{dropped}");
+    assert_eq!(api.call(Method::POST, &format!("{path}/retry"), None).await.problem().status, 409);
+
+    // A reminder that does not arrive takes nothing from whoever was told before; it is waited for all the same.
+    api.post("/events", offline()).await;
+    api.settled().await;
+    bad.clear();
+    pass(&mut server, 25).await;
+    let api = server.api();
+    bad.answer(Answer::status(503));
+    bad.answer(Answer::status(400));
+    api.post("/events", offline()).await;
+    bad.wait_for_answered(1, PATIENCE).await;
+    api.post("/events", online()).await;
+    let metrics = api.settled().await;
+    assert_eq!((metrics.of("dead"), metrics.of("suppressed")), (2, 1));
+    assert_eq!(types(&bad), ["connection_offline", "connection_offline", "connection_online"]);
+}
+
+/// Rule: How often is a lasting condition told of?
+#[tokio::test]
+async fn what_waits_for_an_alert_waits_through_a_stop_and_with_its_channel() {
+    let (mut server, ops) = (start(1.0).await, Receiver::start().await);
+    let api = server.api().clone();
+    let id = api.webhook("ops", ops.url("/")).await;
+    api.make_global(&[&id]).await;
+    // Both are held, and leave in order.
+    let path = format!("/channels/{id}");
+    api.patch(&path, json!({ "enabled": false })).await;
+    api.post("/events", offline()).await;
+    api.post("/events", online()).await;
+    assert_eq!(api.metrics().await.of("held"), 2);
+    server.kill9().await;
+    server.restart().await;
+    ops.answer(Answer::status(200).delay(Duration::from_millis(200)));
+    server.api().patch(&path, json!({ "enabled": true })).await;
+    assert_eq!(server.api().settled().await.of("delivered"), 2);
+    assert_eq!(types(&ops), ["connection_offline", "connection_online"]);
+
+    // A crash between the two.
+    ops.clear();
+    ops.answer(Answer::status(503));
+    server.api().post("/events", offline()).await;
+    ops.wait_for_answered(1, PATIENCE).await;
+    server.api().post("/events", online()).await;
+    server.kill9().await;
+    server.restart().await;
+    server.api().settled().await;
+    let all = types(&ops);
+    assert_eq!(all.iter().filter(|heard| *heard == "connection_online").count(), 1);
+    assert_eq!(all.last().map(String::as_str), Some("connection_online"), "{all:?}");
+
+    // A channel that is deleted takes both with it.
+    ops.answer_always(Answer::status(503));
+    server.api().post("/events", offline()).await;
+    server.api().post("/events", online()).await;
+    server.api().call(Method::DELETE, &format!("{path}?force=true"), None).await.ok();
+    let metrics = server.api().settled().await;
+    assert_eq!(metrics.of("suppressed"), 2);
 }

@@ -70,7 +70,20 @@ impl Birth {
             });
         }
         let accepted = Accepted { id: event.id, duplicate: false, deliveries: told, skipped: plan.skips };
-        Self { new: NewEvent { event: row, deliveries, key: None, last_run, next_run }, leases, accepted }
+        let new = NewEvent { event: row, deliveries, key: None, last_run, next_run, follows: Vec::new() };
+        Self { new, leases, accepted }
+    }
+
+    /// The deliveries that this one waits for.
+    pub(crate) fn after(&self, place: usize) -> impl Iterator<Item = Uuid> {
+        let id = self.new.deliveries[place].id;
+        self.new.follows.iter().filter(move |follow| follow.delivery_id == id).map(|follow| follow.after_id)
+    }
+
+    /// Says that somebody looks at a delivery at this time, in milliseconds since 1970, that waits for others.
+    pub(crate) fn look_at(&mut self, place: usize, at: i64) {
+        self.settle(place, DeliveryState::Pending, None);
+        self.new.deliveries[place].due_at = Some(at);
     }
 
     /// Says where a delivery begins: `owner` for one that goes to its lane at once.

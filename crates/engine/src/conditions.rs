@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use fanfare_core::{ConditionFacts, ConditionState, Event, EventType, Plan, Reminder, Told, remind};
-use fanfare_store::{Commit, ConditionId, KnownConditions, ToldRow};
+use fanfare_store::{Commit, ConditionId, Follow, KnownConditions, ToldRow};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{birth::Birth, intake::Prepared, writer::Acceptance};
 
@@ -96,7 +97,12 @@ impl Book {
         };
         prepared.plan = concern.settle(prepared.plan, &self.known, now);
         let targets: Vec<String> = prepared.plan.targets.iter().map(|target| target.key()).collect();
-        let birth = Birth::new(prepared, now, expires_at);
+        let mut birth = Birth::new(prepared, now, expires_at);
+        if concern.state == ConditionState::Resolved {
+            let deliveries = targets.iter().zip(&birth.new.deliveries);
+            let follows = deliveries.flat_map(|(target, delivery)| self.before(&concern, target, delivery.id));
+            birth.new.follows = follows.collect();
+        }
         for id in concern.ids() {
             if concern.state == ConditionState::Resolved {
                 self.known.remove(&id);
@@ -116,6 +122,16 @@ impl Book {
             self.changed.insert(id);
         }
         birth
+    }
+
+    /// What the end of conditions waits for at one target: the alerts that are still on their way to it. Where none before
+    /// them arrived, one of them has to, or there is nothing to end.
+    fn before(&self, concern: &Concern, target: &str, delivery_id: Uuid) -> Vec<Follow> {
+        let rows = concern.ids.iter().filter_map(|id| self.known.get(id)).flatten();
+        let rows: Vec<_> = rows.filter(|row| row.target == target).collect();
+        let needed = rows.iter().all(|row| row.told_at.is_none());
+        let on_their_way = rows.iter().filter(|row| row.on_its_way).filter_map(|row| row.delivery_id);
+        on_their_way.map(|after_id| Follow { delivery_id, after_id, needed }).collect()
     }
 
     /// Adds what has become of the conditions.

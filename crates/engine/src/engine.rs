@@ -174,6 +174,7 @@ impl Engine {
             lanes: HashMap::new(),
             unrecorded: Vec::new(),
             remembered: HashMap::new(),
+            followed: HashMap::new(),
         };
         writer.recover().await?;
         spawn_writer(writer, inbox)?;

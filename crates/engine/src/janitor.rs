@@ -69,6 +69,7 @@ pub(crate) async fn end(store: &Store, now: Timestamp, retention: Duration) -> R
     let held = store.give_up_held(before(LONGEST_HOLD), SLICE, HELD_TOO_LONG).await?;
     let keys = store.forget_keys(before(KEY_LIFE), SLICE).await?;
     let conditions = store.forget_conditions(before(retention), SLICE).await?;
+    store.forget_follows().await?;
     let events = store.prune(before(retention), EVENTS).await?;
     let more = [held, keys, conditions].contains(&SLICE) || events == EVENTS;
     Ok(Ended { more, deliveries: held > 0 || events > 0 })

@@ -8,6 +8,7 @@ mod configure;
 mod engine;
 mod expect;
 mod explain;
+mod follow;
 mod health;
 mod herald;
 mod intake;

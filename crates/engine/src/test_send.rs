@@ -221,7 +221,7 @@ impl Engine {
         };
         let failures = sent.iter().filter_map(failed_attempt).collect();
         let deliveries = sent.into_iter().map(|sent| test_row(sent, event, said)).collect();
-        let new = NewEvent { event: row, deliveries, key: None, last_run: None, next_run: None };
+        let new = NewEvent { event: row, deliveries, key: None, last_run: None, next_run: None, follows: Vec::new() };
         let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
         let (answer, done) = oneshot::channel();
         self.inner.writer.send(Write::Tested(Box::new(new), failures, answer)).map_err(|_| stopping())?;

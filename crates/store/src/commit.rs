@@ -10,12 +10,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    AttemptRow, ConditionId, DeliveryRow, DeliveryState, EventRow, HeldConditions, LastRun, Store, StoreError, ToldRow,
-    Watch,
+    AttemptRow, ConditionId, DeliveryRow, DeliveryState, EventRow, Follow, HeldConditions, LastRun, Store, StoreError,
+    ToldRow, Watch,
     condition::ConditionChanges,
     config::CHANNEL_DELETED,
     counters::{ADD_HERE, Counts, upsert},
     entity::idempotency,
+    follow,
     listen::tell,
     rows::{Columns, MOST_ROWS, pieces},
     sqlite::Transaction,
@@ -35,6 +36,8 @@ pub struct NewEvent {
     pub last_run: Option<LastRun>,
     /// For a run of a job of which runs are expected: what is expected after it.
     pub next_run: Option<Watch>,
+    /// Which of its deliveries wait for others.
+    pub follows: Vec<Follow>,
 }
 
 /// An idempotency key with the answer that was given first.
@@ -101,6 +104,7 @@ pub struct Commit {
     keys: BTreeMap<(String, String), (KnownKey, i64)>,
     last_runs: BTreeMap<Uuid, (LastRun, Option<Watch>, i64)>,
     conditions: ConditionChanges,
+    follows: Vec<Follow>,
 }
 
 impl Commit {
@@ -115,6 +119,7 @@ impl Commit {
         }
         self.events.push(new.event);
         self.deliveries.extend(new.deliveries);
+        self.follows.extend(new.follows);
     }
 
     /// Adds a failed attempt of a delivery that is inserted in the same transaction, such as a test.
@@ -160,6 +165,7 @@ impl Commit {
             && self.keys.is_empty()
             && self.last_runs.is_empty()
             && self.conditions.is_empty()
+            && self.follows.is_empty()
             && self.outcomes.iter().all(Vec::is_empty)
     }
 
@@ -191,6 +197,8 @@ impl Commit {
         let last_runs = self.last_runs.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
         tx.each(&set_last_run_one(), last_runs.into_iter())?;
         self.conditions.run_here(tx)?;
+        let follows = self.follows.into_iter().map(follow::values);
+        tx.each(&follow::FOLLOW.insert_one(follow::TABLE, ""), follows)?;
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             if !outcomes.is_empty() {
                 let changed = tx.each(&record_one(state, owner), outcomes.into_iter().map(tables::outcome))?;
@@ -226,6 +234,9 @@ impl Commit {
             statements.push(tables::LAST_RUN.with(rows.into_iter(), &set_last_run_many()));
         }
         statements.extend(self.conditions.statements());
+        for rows in pieces(self.follows) {
+            statements.push(follow::FOLLOW.insert(follow::TABLE, rows.into_iter().map(follow::values), ""));
+        }
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             statements.extend(pieces(outcomes).map(|rows| record(owner, state, rows.into_iter().map(tables::outcome))));
         }

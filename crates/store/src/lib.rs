@@ -7,6 +7,7 @@ mod counters;
 mod ends;
 mod entity;
 mod error;
+mod follow;
 mod keyring;
 mod lanes;
 mod ledger;
@@ -31,6 +32,7 @@ pub use entity::{
     attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow, lane::Model as LaneRow,
 };
 pub use error::StoreError;
+pub use follow::{Follow, Followed, Follower, Moves, NOT_TOLD};
 pub use keyring::{Keyring, KeyringError};
 pub use ledger::{DeliveryFilter, HourCount, Page, TextSearch};
 pub use listen::{Changed, Listener};

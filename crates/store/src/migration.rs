@@ -15,6 +15,7 @@ impl MigratorTrait for Migrator {
             Box::new(Conditions),
             Box::new(MissedRuns),
             Box::new(RunsOfJobs),
+            Box::new(Follows),
         ]
     }
 
@@ -150,6 +151,33 @@ impl MigrationTrait for RunsOfJobs {
 
 const RUNS_OF_JOBS: &str = "
 CREATE INDEX fanfare_events_job ON fanfare_events (job_id, id) WHERE job_id IS NOT NULL;
+";
+
+/// Lets deliveries wait for others.
+struct Follows;
+
+impl MigrationName for Follows {
+    fn name(&self) -> &str {
+        "0007_follows"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Follows {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), FOLLOWS).await
+    }
+}
+
+/// A delivery that is not to be sent before another one has ended; `needed` says that it is for nothing where that one
+/// does not arrive. A row is there as long as that is open.
+const FOLLOWS: &str = "
+CREATE TABLE fanfare_follows (
+    delivery_id {id} NOT NULL,
+    after_id {id} NOT NULL,
+    needed BOOLEAN NOT NULL,
+    PRIMARY KEY (delivery_id, after_id)
+) {without_rowid};
 ";
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call

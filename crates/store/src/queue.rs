@@ -11,6 +11,7 @@ use crate::{
     commit::immediate,
     counters::Counts,
     entity::{delivery, event},
+    follow::FREE,
     listen::{tell, tell_of_many},
 };
 
@@ -70,12 +71,12 @@ impl Store {
         Ok(Due::find_by_statement(statement).one(&self.writer).await?.and_then(|row| row.due_at))
     }
 
-    /// Takes up to `limit` due deliveries of a channel for this node, oldest first.
+    /// Takes up to `limit` due deliveries of a channel for this node, oldest first, but for those that wait for others.
     pub async fn claim(&self, channel_id: Uuid, limit: u64, now: i64) -> Result<Vec<Claimed>, StoreError> {
         let lock = if self.backend() == DbBackend::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
         let sql = format!(
             "UPDATE fanfare_deliveries SET owner = {} WHERE id IN (SELECT id FROM fanfare_deliveries \
-             WHERE state = 0 AND owner IS NULL AND channel_id = {} AND due_at <= {} \
+             WHERE state = 0 AND owner IS NULL AND channel_id = {} AND due_at <= {} AND {FREE} \
              ORDER BY due_at, id LIMIT {limit}{lock}) RETURNING *",
             self.owner(),
             self.mark(1),

@@ -19,7 +19,7 @@ pub enum DeliveryState {
     /// The other side took it.
     #[sea_orm(num_value = 2)]
     Delivered,
-    /// Its channel was deleted.
+    /// Its channel was deleted; or it tells the end of something of which its target was never told.
     #[sea_orm(num_value = 3)]
     Suppressed,
     /// Given up.

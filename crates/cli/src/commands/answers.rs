@@ -132,6 +132,11 @@ pub(super) struct EventType {
     pub(super) default_enabled: bool,
     pub(super) notify_user: bool,
     pub(super) reminder: Option<Reminder>,
+    /// Absent from servers of before it was there.
+    #[serde(default)]
+    pub(super) condition: Vec<String>,
+    #[serde(default)]
+    pub(super) resolves: Vec<String>,
     pub(super) fields: Vec<DataField>,
     pub(super) sample: Map<String, Value>,
     pub(super) builtin: bool,

@@ -59,6 +59,8 @@ fn one(event_type: &EventType, screen: &Screen) -> String {
             ("by default", if event_type.default_enabled { "on" } else { "off" }.into()),
             ("tells the user", if event_type.notify_user { "if wanted" } else { "" }.into()),
             ("reminder", reminder.unwrap_or_default().into()),
+            ("condition", event_type.condition.join(", ").into()),
+            ("ends", event_type.resolves.join(", ").into()),
             ("defined", if event_type.builtin { "" } else { "here" }.into()),
         ],
     );
@@ -120,7 +122,7 @@ mod tests {
         let event_type = serde_json::from_value(json!({
             "id": "storage_limit_warning", "name": "Storage Limit Warning", "description": "A storage is close to its limit.",
             "category": "storage", "layer": "system", "default_enabled": true, "notify_user": false,
-            "reminder": { "default_hours": 24.0 }, "builtin": true,
+            "reminder": { "default_hours": 24.0 }, "condition": ["storage_name"], "resolves": [], "builtin": true,
             "fields": [
                 { "name": "storage_name", "type": "string", "required": true, "description": "The storage." },
                 { "name": "limit_bytes", "type": "integer", "required": false, "description": "What it may hold.",
@@ -136,6 +138,7 @@ category    storage
 about       A storage is close to its limit.
 by default  on
 reminder    after 24 h
+condition   storage_name
 
 Data
   KEY           TYPE             REQUIRED  SAMPLE       DESCRIPTION

@@ -59,7 +59,7 @@ fn table(jobs: &[Job], screen: &Screen) -> String {
 }
 
 fn with_names(job: &Job, names: &HashMap<String, String>, screen: &Screen) -> String {
-    let seconds = |seconds: Option<u64>| seconds.map(|s| duration(s.saturating_mul(1_000))).unwrap_or_default();
+    let seconds = |seconds: Option<u64>| seconds.map(whole_seconds).unwrap_or_default();
     let time = |time| exact(time, screen.now);
     let run = job.last_run.as_ref();
     let head = details(
@@ -84,6 +84,11 @@ fn with_names(job: &Job, names: &HashMap<String, String>, screen: &Screen) -> St
         table.row([channel.into(), condition(&assignment.condition).into()]);
     }
     format!("{head}\n\n{}\n{}", screen.heading("Told"), table.render(screen, "nobody"))
+}
+
+/// A time that is set in seconds, and so has no parts of them.
+fn whole_seconds(seconds: u64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { duration(seconds.saturating_mul(1_000)) }
 }
 
 fn condition(condition: &str) -> &str {
@@ -128,6 +133,10 @@ nightly  failure   2 h ago  4.2 s  in 22 h   1      11112222  disk full";
         let names = HashMap::from([("c1".to_owned(), "on-call".to_owned())]);
         let text = with_names(&sample(), &names, &test_screen(Some(80)));
         assert!(text.contains("expected every  24 h\n"), "{text}");
+        let hurried = Job { expect_every_s: Some(5), grace_s: Some(0), ..sample() };
+        let text = with_names(&hurried, &names, &test_screen(Some(80)));
+        assert!(text.contains("expected every  5 s\n") && text.contains("may be late by  0 s\n"), "{text}");
+        let text = with_names(&sample(), &names, &test_screen(Some(80)));
         assert!(
             text.ends_with("Told\n  CHANNEL  HEARS OF\n  on-call  failure, partial success, a run that is missed"),
             "{text}"

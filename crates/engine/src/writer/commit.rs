@@ -16,6 +16,7 @@ use crate::{
     AcceptError, Accepted, Idempotency,
     birth::{Birth, document},
     conditions::{Book, concerned},
+    follow,
     janitor::KEY_LIFE,
     lane::ToLane,
     send::{Done, Leased},
@@ -114,11 +115,16 @@ impl Writer {
     fn settle(&mut self, birth: &mut Birth, snapshot: &Snapshot, births: &mut Births) {
         for (place, leased) in std::mem::take(&mut birth.leases).into_iter().enumerate() {
             let channel = ChannelId(birth.new.deliveries[place].channel_id);
+            let waits = self.waits(birth, place, channel);
             let enabled = snapshot.channels.entry(channel).map(|entry| entry.info.enabled);
             let lane = self.lanes.get_mut(&channel);
             match (enabled, lane) {
                 (None, _) => birth.settle(place, DeliveryState::Suppressed, None),
                 (Some(false), _) => birth.settle(place, DeliveryState::Held, None),
+                (Some(true), _) if waits => {
+                    birth.look_at(place, follow::next_look(birth.new.event.created_at));
+                    births.waiting.push(channel);
+                }
                 (Some(true), Some(lane)) if !lane.spilling && lane.reserve() => {
                     let owner = self.store.owner();
                     birth.settle(place, DeliveryState::Pending, Some(owner));
@@ -150,12 +156,16 @@ impl Writer {
         for channel in births.spilled {
             self.wake(channel, now.as_millisecond(), now.as_millisecond());
         }
+        for channel in births.waiting {
+            self.wake(channel, follow::next_look(now.as_millisecond()), now.as_millisecond());
+        }
         let snapshot = self.current.get();
         for done in outcomes {
             let kind = snapshot.channels.entry(done.channel_id).map_or("", |entry| entry.info.kind.as_str());
             self.outside.meters.attempted(done, kind);
-            if let Next::Again(at) = done.attempted.next {
-                self.wake(done.channel_id, at, now.as_millisecond());
+            match done.attempted.next {
+                Next::Again(at) => self.wake(done.channel_id, at, now.as_millisecond()),
+                _ => self.ended(done, now),
             }
         }
     }
@@ -174,6 +184,8 @@ struct Births {
     answers: Vec<(Answer<Verdict>, Verdict)>,
     leased: BTreeMap<ChannelId, Vec<Leased>>,
     spilled: Vec<ChannelId>,
+    /// Those for which something waits for other deliveries.
+    waiting: Vec<ChannelId>,
 }
 
 /// Tells callers that nothing of theirs was stored.

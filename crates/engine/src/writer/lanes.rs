@@ -20,9 +20,14 @@ impl Writer {
     /// Takes as much as the lane has room for. When nothing is left, new deliveries need not queue behind it.
     pub(super) async fn claim(&mut self, channel: ChannelId) {
         let now = self.outside.clock.now().as_millisecond();
-        let Some(lane) = self.lanes.get_mut(&channel) else { return };
+        let Some(lane) = self.lanes.get(&channel) else { return };
         let room = lane.free().min(CAPACITY / 2);
-        let (taken, next) = match take(&self.store, channel, room, now).await {
+        let found = match self.follow_up(channel, now).await {
+            Ok(()) => take(&self.store, channel, room, now).await,
+            Err(error) => Err(error),
+        };
+        let Some(lane) = self.lanes.get_mut(&channel) else { return };
+        let (taken, next) = match found {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(%error, "what is due could not be read");

@@ -6,6 +6,7 @@
 
 mod change;
 mod commit;
+mod following;
 mod lanes;
 mod messages;
 mod nodes;
@@ -64,6 +65,8 @@ pub(crate) struct Writer {
     pub(crate) unrecorded: Vec<Done>,
     /// What lanes of an earlier start knew, until they are started.
     pub(crate) remembered: HashMap<ChannelId, LaneRow>,
+    /// Deliveries that others wait for, and through which channel those go.
+    pub(crate) followed: HashMap<Uuid, ChannelId>,
 }
 
 impl Writer {

@@ -33,6 +33,10 @@ pub(crate) struct EventType {
     notify_user: bool,
     /// How often it reminds while its condition lasts; null where it has none.
     reminder: Option<Reminder>,
+    /// The data that together recognise the condition which it begins or ends; empty where it has none by itself.
+    condition: Vec<String>,
+    /// The event types whose conditions it ends.
+    resolves: Vec<String>,
     /// Its data, in the order in which they are shown.
     fields: Vec<DataField>,
     /// An example of its data.
@@ -155,6 +159,8 @@ impl From<&CoreType> for EventType {
             default_enabled: event_type.default_enabled,
             notify_user: event_type.notify_user.is_some(),
             reminder: event_type.reminder_hours.map(|default_hours| Reminder { default_hours }),
+            condition: event_type.condition.clone(),
+            resolves: event_type.resolves.iter().map(ToString::to_string).collect(),
             fields: event_type.fields.iter().map(DataField::from).collect(),
             sample: event_type.sample.clone(),
             builtin: event_type.builtin,

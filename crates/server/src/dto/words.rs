@@ -36,7 +36,7 @@ macro_rules! words {
 
 words! {
     /// Where a delivery stands: `pending` (to be sent), `held` (its channel is disabled), `delivered`,
-    /// `suppressed` (its channel was deleted), `dead` (given up).
+    /// `suppressed` (its channel was deleted, or it tells the end of what nobody there was told of), `dead` (given up).
     DeliveryState = StateOfDelivery { Pending, Held, Delivered, Suppressed, Dead, }
 }
 
