@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use fanfare_testkit::{Receiver, smtp::SmtpReceiver};
-use fanfare_tests::{PATIENCE, Server, database, rows, until};
+use fanfare_tests::{PATIENCE, Postgres, Server, database, rows, until};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -173,6 +173,69 @@ async fn the_first_key_of_a_list_encrypts() {
     let refused = server.run(&["serve"], &[("FANFARE_SECRET_KEY", ONE)]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(!refused.err.contains(ONE) && !refused.err.contains(OTHER));
+}
+
+/// Two nodes on PostgreSQL, one after the other with the new key in front, and events all the while.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_change_on_several_nodes_while_events_go_on() {
+    let postgres = Postgres::start().await;
+    postgres.create("fanfare");
+    let url = postgres.url("fanfare");
+    let variables = [("FANFARE_DATABASE_URL", url.as_str()), ("FANFARE_SECRET_KEY", ONE)];
+    let (mut one, mut other) = (Server::start_with(&variables).await, Server::start_with(&variables).await);
+    let receiver = Receiver::start().await;
+    let channels = [channel(&one, &receiver, "a").await, channel(&one, &receiver, "b").await];
+    let job = one.api().job("nightly", &[]).await;
+    let ping = ping_key(&one, &job).await;
+    let signer = one.api().post("/tokens", json!({ "name": "s", "scope": "send", "signed": true })).await;
+    one.api().make_global(&[&channels[0]]).await;
+    let sealed = || {
+        let sql = "SELECT json_agg(encode(v, 'hex')) FROM (SELECT config AS v FROM fanfare_channels UNION ALL \
+                   SELECT ping_key FROM fanfare_jobs UNION ALL \
+                   SELECT signing_secret FROM fanfare_tokens WHERE signing_secret IS NOT NULL) x";
+        serde_json::from_str::<Vec<String>>(&postgres.sql("fanfare", sql)).unwrap()
+    };
+    // A byte for the form, and the key's id behind it.
+    let keys = || sealed().iter().map(|value| value[..18].to_owned()).collect::<std::collections::BTreeSet<_>>();
+    let (before, old) = (sealed(), keys());
+    assert_eq!((before.len(), old.len()), (4, 1));
+
+    for server in [&mut one, &mut other] {
+        assert_eq!(server.terminate().await, Some(0));
+        server.set("FANFARE_SECRET_KEY", &format!("{OTHER},{ONE}"));
+        server.restart().await;
+    }
+    receiver.clear();
+    let api = other.api().clone();
+    let posting = tokio::spawn(async move {
+        for n in 0..200 {
+            let data = json!({ "component": "c", "error": n.to_string() });
+            api.post("/events", json!({ "type": "system_error", "data": data })).await;
+        }
+    });
+    for _ in 0..3 {
+        let said = one.cli().json(&["keys", "rotate"]);
+        assert_eq!((&said["secrets"], &said["new"]), (&json!(4), &json!(false)), "{said}");
+    }
+    posting.await.unwrap();
+    one.api().settled().await;
+    assert_eq!(receiver.count(), 200);
+    let new = keys();
+    assert!(new.len() == 1 && new != old, "{old:?} {new:?}");
+    assert!(sealed().iter().all(|value| !before.contains(value)));
+
+    // The old key is of no use any more, on neither of them; the new one is.
+    for server in [&mut one, &mut other] {
+        assert_eq!(server.terminate().await, Some(0));
+        assert_eq!(server.run(&["serve"], &[("FANFARE_SECRET_KEY", ONE)]).code, Some(2));
+        server.set("FANFARE_SECRET_KEY", OTHER);
+        server.restart().await;
+        check_channels(server, &receiver, &channels).await;
+        assert_eq!(ping_key(server, &job).await, ping);
+        let sender = server.api().with_token(signer["token"].as_str());
+        let event = json!({ "type": "system_error", "data": { "component": "c", "error": "e" } });
+        assert_eq!(sender.call(Method::POST, "/events", Some(&event)).await.status, 401, "it has to sign");
+    }
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 
 use fanfare_testkit::Receiver;
-use fanfare_tests::{PATIENCE, Server, database, rows, until};
+use fanfare_tests::{PATIENCE, Postgres, Server, database, rows, until};
 use http::Method;
 use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Tables that are no configuration: history, queues, and what every server makes for itself.
 const NO_CONFIGURATION: &[&str] = &[
@@ -155,6 +156,49 @@ async fn a_round_trip_keeps_every_table() {
     assert!(nothing, "{again}");
 }
 
+/// The same on the other database, and from each to the other.
+#[tokio::test]
+async fn a_round_trip_keeps_everything_on_postgresql() {
+    let postgres = Postgres::start().await;
+    let mut servers = Vec::new();
+    for name in ["one", "other"] {
+        postgres.create(name);
+        let url = postgres.url(name);
+        let mut server = Server::prepare(&[("FANFARE_DATABASE_URL", &url), ("FANFARE_SECRET_KEY", KEY)]);
+        server.unset("FANFARE_ALLOW_NETWORKS");
+        server.restart().await;
+        servers.push(server);
+    }
+    servers.push(open_server().await);
+    let receiver = Receiver::start().await;
+    let (channel, _) = furnish(&servers[0], &receiver).await;
+    let token = servers[0].api().post("/tokens", json!({ "name": "signer", "scope": "send", "signed": true })).await;
+    let first = export(&servers[0]).await;
+    let mut document = first.clone();
+    for (n, server) in servers.iter().enumerate().skip(1) {
+        let planned = import(server, &document, true).await;
+        let report = import(server, &document, false).await;
+        assert_eq!(report["sections"], planned["sections"]);
+        assert_eq!(seen(server).await, seen(&servers[0]).await, "{n}: the same, ids and ping keys included");
+        let test = server.api().post(&format!("/channels/{channel}/test"), json!({})).await;
+        assert_eq!(test["ok"], true, "{test}");
+        let sender = server.api().with_token(token["token"].as_str());
+        let event = json!({ "type": "system_error", "data": { "component": "c", "error": "e" } });
+        assert_eq!(sender.call(Method::POST, "/events", Some(&event)).await.problem().status, 401, "it has to sign");
+        document = export(server).await;
+    }
+    assert!(receiver.requests().iter().all(|got| got.header("x-key") == Some("h34der")));
+    // Back where it came from, there is nothing to change; and from a document of before, what has changed goes back.
+    let nothing = import(&servers[0], &document, true).await;
+    let is_empty = |section: &Value| ["created", "changed", "removed"].iter().all(|what| section[*what] == json!([]));
+    assert!(nothing["sections"].as_array().unwrap().iter().all(is_empty), "{nothing}");
+    let before = seen(&servers[0]).await;
+    servers[0].api().patch(&format!("/channels/{channel}"), json!({ "name": "renamed" })).await;
+    servers[0].api().post("/jobs", json!({ "name": "late" })).await;
+    import(&servers[0], &first, false).await;
+    assert_eq!(seen(&servers[0]).await, before);
+}
+
 async fn server_ping(server: &Server, job: &str) -> String {
     server.api().get(&format!("/jobs/{job}")).await["ping_key"].as_str().unwrap().to_owned()
 }
@@ -206,6 +250,7 @@ async fn what_is_wrong_changes_nothing_and_what_may_stay_is_a_warning() {
     let server = open_server().await;
     let receiver = Receiver::start().await;
     let (channel, job) = furnish(&server, &receiver).await;
+    server.api().post("/tokens", json!({ "name": "reader", "scope": "read" })).await;
     let document = export(&server).await;
     let before = seen(&server).await;
     let refused = async |change: &dyn Fn(&mut Value), passphrase: &str| {
@@ -236,6 +281,28 @@ async fn what_is_wrong_changes_nothing_and_what_may_stay_is_a_warning() {
     };
     assert_eq!(refused(&twice, PASSPHRASE).await, [section("channels", 2, "/id")]);
 
+    // What is not encrypted is no more anybody's to change: an account that becomes an administrator, a token that may do
+    // more, a channel that is enabled; nor can a part be left out.
+    for (pointer, value) in [
+        ("/sections/users/0/role", json!("admin")),
+        ("/sections/tokens/0/scope", json!("admin")),
+        ("/sections/channels/1/enabled", json!(true)),
+        ("/sections/settings/0/document", json!({ "global_channels": [], "events": {} })),
+        ("/exported_at", json!("2026-01-01T00:00:00Z")),
+    ] {
+        let change = |d: &mut Value| {
+            let place = d.pointer_mut(pointer).unwrap();
+            assert_ne!(*place, value, "{pointer}");
+            *place = value.clone();
+        };
+        assert_eq!(refused(&change, PASSPHRASE).await, ["/document/seal"], "{pointer}");
+    }
+    for section in ["channels", "jobs", "settings", "users", "tokens"] {
+        let without = |d: &mut Value| drop(d["sections"].as_object_mut().unwrap().remove(section));
+        assert_eq!(refused(&without, PASSPHRASE).await, ["/document/seal"], "{section}");
+    }
+    assert_eq!(refused(&|d| drop(d.as_object_mut().unwrap().remove("seal")), PASSPHRASE).await, ["/document/seal"]);
+
     // After a forced deletion a type may tell the user without an e-mail channel; so it may be imported.
     let mail = server.api().get("/channels").await.as_array().unwrap().iter().find(|c| c["kind"] == "email").map(id);
     server.api().call(Method::DELETE, &format!("/channels/{}?force=true", mail.unwrap()), None).await.ok();
@@ -243,6 +310,52 @@ async fn what_is_wrong_changes_nothing_and_what_may_stay_is_a_warning() {
     let warning = report["warnings"][0]["pointer"].as_str().unwrap();
     assert!(warning.ends_with("/document/events/user_login/notify_user"), "{report}");
     assert!(!channel.is_empty());
+}
+
+/// A wording that was right where it was saved, for an event type of the operator's own that has other data here.
+#[tokio::test]
+async fn wordings_are_checked_by_the_event_types_of_here() {
+    let types = |field: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!(
+            "id = \"disk_filling\"\nname = \"Disk\"\ndescription = \"A disk fills.\"\ncategory = \"machines\"\n\
+             default_enabled = true\ndata = [{{ name = \"{field}\", type = \"string\", description = \"Which.\" }}]\n\
+             [wording]\ntitle = \"Disk\"\nmessage = \"{{{{{field}}}}}\"\nstatus = \"warning\"\ncolor = \"#f59e0b\"\n\
+             fields = []\n[sample]\n{field} = \"x\"\n"
+        );
+        fs::write(dir.path().join("disk_filling.toml"), text).unwrap();
+        dir
+    };
+    let (here, there) = (types("mount"), types("device"));
+    let one = Server::start_with(&[("FANFARE_EVENT_TYPES_DIR", here.path().to_str().unwrap())]).await;
+    let other = Server::start_with(&[("FANFARE_EVENT_TYPES_DIR", there.path().to_str().unwrap())]).await;
+    let wording = |text: &str| json!({ "wording": { "message": text } });
+    one.api().patch("/settings/notifications/events/disk_filling", wording("{{mount}} fills")).await;
+    one.api()
+        .post(
+            "/jobs",
+            json!({ "name": "nightly", "wording": { "backup_failure": { "title": "{{job_name}} failed" } } }),
+        )
+        .await;
+    let document = export(&one).await;
+    let before = seen(&other).await;
+    for dry_run in [true, false] {
+        let body = json!({ "document": document, "passphrase": PASSPHRASE, "dry_run": dry_run });
+        let problem = other.api().call(Method::POST, "/import", Some(&body)).await.problem();
+        let at = "/document/sections/settings/0/document/events/disk_filling/wording/message";
+        assert_eq!((problem.status, problem.pointers), (422, vec![at.to_owned()]));
+    }
+    assert_eq!(seen(&other).await, before);
+    one.api().patch("/settings/notifications/events/disk_filling", wording("it fills")).await;
+    import(&other, &export(&one).await, false).await;
+    assert_eq!(seen(&other).await["settings/notifications"], seen(&one).await["settings/notifications"]);
+    assert_eq!(seen(&other).await["jobs"], seen(&one).await["jobs"]);
+
+    // As code, the place is where it was written.
+    let wanted = json!({ "settings": { "events": { "disk_filling": wording("{{mount}} fills") } } });
+    let body = json!({ "document": wanted, "dry_run": false });
+    let problem = other.api().call(Method::POST, "/apply", Some(&body)).await.problem();
+    assert_eq!(problem.pointers, ["/document/settings/events/disk_filling/wording/message"]);
 }
 
 #[tokio::test]

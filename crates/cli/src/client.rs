@@ -1,6 +1,6 @@
 //! The way to the server: requests of the REST API and their answers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fanfare::core::{AddressPolicy, Transport, TransportError};
@@ -8,10 +8,13 @@ use fanfare_http::{Cap, HttpTransport, Limits, Stream};
 use fanfare_net::{Guard, tls_config};
 use http::{HeaderValue, Method, Request, header};
 use ipnet::{IpNet, Ipv4Net};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 use url::{Host, Url};
+use uuid::Uuid;
 
 use crate::{config::Settings, failure::Failure, problem::Problem, secret_files, serve::TOKEN_FILE};
 
@@ -27,7 +30,18 @@ const SHARED: IpNet = IpNet::V4(Ipv4Net::new_assert(std::net::Ipv4Addr::new(100,
 pub(crate) struct Client {
     base: Url,
     authorization: HeaderValue,
+    signer: Option<Signer>,
     transport: HttpTransport,
+}
+
+/// Signs what is sent, as Standard Webhooks 1.0 describes it.
+struct Signer(Webhook);
+
+// The key stays in here.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer")
+    }
 }
 
 /// A successful answer.
@@ -61,7 +75,8 @@ impl Client {
         let mut authorization = authorization
             .map_err(|_| Failure::WrongUse("the token has characters that no token has: check FANFARE_TOKEN".into()))?;
         authorization.set_sensitive(true);
-        Ok(Self { base, authorization, transport: transport(settings, LIMITS)? })
+        let signer = settings.signing_secret.as_ref().map(Signer::new).transpose()?;
+        Ok(Self { base, authorization, signer, transport: transport(settings, LIMITS)? })
     }
 
     /// Which server this is: its address, without what a query may hold.
@@ -133,7 +148,13 @@ impl Client {
         if let Some(etag) = etag {
             request = request.header(header::IF_MATCH, etag);
         }
+        let signed = self.signer.as_ref().zip(body);
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        if let Some((signer, _)) = signed {
+            for (name, value) in signer.headers(&Uuid::now_v7().to_string(), Timestamp::now(), &body)? {
+                request = request.header(name, value);
+            }
+        }
         request.body(body).map_err(|_| Failure::WrongUse("FANFARE_URL is no address".into()))
     }
 
@@ -171,6 +192,26 @@ impl Client {
             true => Ok(Answer { body, etag: head.headers.get(header::ETAG).cloned() }),
             false => Err(Failure::Refused(Problem { status: head.status, body })),
         }
+    }
+}
+
+impl Signer {
+    fn new(secret: &SecretString) -> Result<Self, Failure> {
+        let wrong = "FANFARE_SIGNING_SECRET is no signing secret: it begins with whsec_, and a key in base64 follows";
+        let secret = secret.expose_secret();
+        let signer = secret.starts_with("whsec_").then(|| Webhook::new(secret).ok()).flatten();
+        signer.map(Self).ok_or_else(|| Failure::WrongUse(wrong.into()))
+    }
+
+    /// The headers that prove a body.
+    fn headers(&self, id: &str, now: Timestamp, body: &[u8]) -> Result<[(&'static str, String); 3], Failure> {
+        let at = now.as_second();
+        let signature = self.0.sign(id, at, body).map_err(|error| Failure::Failed(error.to_string()))?;
+        Ok([
+            (HEADER_WEBHOOK_ID, id.to_owned()),
+            (HEADER_WEBHOOK_TIMESTAMP, at.to_string()),
+            (HEADER_WEBHOOK_SIGNATURE, signature),
+        ])
     }
 }
 
@@ -310,6 +351,21 @@ mod tests {
         let settings = Settings { token: Some("theirs".into()), ..settings(Some("https://other.example")) };
         let base = base_url(&settings).unwrap();
         assert_eq!(token(&settings, &base).unwrap().expose_secret(), "theirs");
+    }
+
+    /// Computed with another language's HMAC-SHA256.
+    #[test]
+    fn what_is_sent_is_signed() {
+        let signer = Signer::new(&"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into()).unwrap();
+        let now = Timestamp::from_millisecond(1_773_450_153_999).unwrap();
+        let body = "{\"title\":\"Grüße\"}".as_bytes();
+        let headers = signer.headers("019ce8a4-1f00-7000-8000-0000000000d1", now, body).unwrap();
+        assert_eq!(headers[1], (HEADER_WEBHOOK_TIMESTAMP, "1773450153".to_owned()));
+        assert_eq!(headers[2].1, "v1,ReLRpIJlVHz04LX5rU/F0Bb2j2m73OmDkMbwB2ZXH/k=");
+        for wrong in ["C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_!", ""] {
+            let refused = Signer::new(&wrong.into()).unwrap_err();
+            assert!(refused.code() == 2 && !format!("{refused:?}").contains("C2FVs"), "{wrong}");
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Problem {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             words += "\n  FANFARE_TOKEN holds the token that is sent; on the server's machine, the file admin-token in \
-                      its data directory is read without it.";
+                      its data directory is read without it. What FANFARE_SIGNING_SECRET holds signs, for a token that \
+                      demands it.";
         }
         words
     }

@@ -44,7 +44,7 @@ impl Engine {
                 let stopping = || AcceptError::Unavailable("Fanfare is stopping; try again in a moment".into());
                 let (answer, done) = oneshot::channel();
                 let change = Change::StartRun(id.0, now.as_millisecond());
-                self.inner.writer.send(Write::Change(change, answer)).map_err(|_| stopping())?;
+                self.inner.writer.send(Write::Change(change, None, answer)).map_err(|_| stopping())?;
                 done.await.map_err(|_| stopping())?.map_err(unavailable)?;
                 return Ok(true);
             }

@@ -4,14 +4,14 @@ use fanfare_core::{
     Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, catalog::JobWording, check_settings,
     merge_patch,
 };
-use fanfare_store::{ChannelRow, JobRow, Keyring, Rotated, StoreError};
+use fanfare_store::{ChannelRow, JobRow, Keyring, Record, Rotated, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    ChannelPatch, ChannelView, ConfigureError, Engine, JobSpec, JobView, LaneSettings, NewChannel,
+    Changing, ChannelPatch, ChannelView, ConfigureError, Engine, JobSpec, JobView, LaneSettings, NewChannel,
     engine::Inner,
     snapshot::{ChannelEntry, Snapshot},
     wording,
@@ -52,7 +52,8 @@ impl Engine {
             created_at: now,
             updated_at: now,
         };
-        self.change(Change::PutChannel(row)).await?;
+        let record = self.record(Changing::Channel { before: None, after: Some(&self.view_of(&row)) });
+        self.change(Change::PutChannel(row), record).await?;
         self.channel(id.into()).ok_or(ConfigureError::NotFound("channel"))
     }
 
@@ -93,7 +94,9 @@ impl Engine {
         refuse(faults)?;
         row.enabled = patch.enabled.unwrap_or(row.enabled);
         row.updated_at = self.later(row.updated_at);
-        self.change(Change::PutChannel(row)).await?;
+        let (before, after) = (self.view(entry), self.view_of(&row));
+        let record = self.record(Changing::Channel { before: Some(&before), after: Some(&after) });
+        self.change(Change::PutChannel(row), record).await?;
         self.channel(id).ok_or(ConfigureError::NotFound("channel"))
     }
 
@@ -126,7 +129,8 @@ impl Engine {
                 job
             })
             .collect();
-        self.change(Change::DeleteChannel { id, settings, jobs }).await
+        let record = self.record(Changing::Channel { before: Some(&self.view(entry)), after: None });
+        self.change(Change::DeleteChannel { id, settings, jobs }, record).await
     }
 
     /// The system layer's settings: what differs from the catalog's defaults.
@@ -149,7 +153,8 @@ impl Engine {
         let mut faults = check_settings(&new, &snapshot.settings, catalog, &snapshot.channels);
         faults.extend(wording::check_settings(&new, &snapshot.settings, catalog, renderer));
         refuse(faults)?;
-        self.change(Change::PutSettings(settings_document(&new))).await?;
+        let record = self.record(Changing::Settings { before: &snapshot.settings, after: &new });
+        self.change(Change::PutSettings(settings_document(&new)), record).await?;
         Ok(self.settings())
     }
 
@@ -181,16 +186,20 @@ impl Engine {
             created_at: now,
             updated_at: now,
         };
-        self.put_job(with_spec(row, spec), None).await
+        let row = with_spec(row, spec);
+        let record = self.record(Changing::Job { before: None, after: Some(&job_view(row.clone())) });
+        self.put_job(row, None, record).await
     }
 
     /// Replaces what a job is made of.
     pub async fn update_job(&self, id: JobId, spec: JobSpec) -> Result<JobView, ConfigureError> {
         let _alone = self.inner.configuring.lock().await;
         let mut row = self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
+        let before = job_view(row.clone());
         row.updated_at = self.later(row.updated_at);
-        let before = row.wording.clone();
-        self.put_job(with_spec(row, spec), before).await
+        let row = with_spec(row, spec);
+        let record = self.record(Changing::Job { before: Some(&before), after: Some(&job_view(row.clone())) });
+        self.put_job(row, before.wording, record).await
     }
 
     /// Gives a job a new check-in key; the old one ends.
@@ -200,30 +209,38 @@ impl Engine {
         row.ping_key = ping_key();
         row.updated_at = self.later(row.updated_at);
         let before = row.wording.clone();
-        self.put_job(row, before).await
+        let record = self.record(Changing::PingKey(&job_view(row.clone())));
+        self.put_job(row, before, record).await
     }
 
     /// Deletes a job. What its runs told stays in the ledger.
     pub async fn delete_job(&self, id: JobId) -> Result<(), ConfigureError> {
         let _alone = self.inner.configuring.lock().await;
-        self.inner.store.job(id.0).await?.ok_or(ConfigureError::NotFound("job"))?;
-        self.change(Change::DeleteJob(id.0)).await
+        let job = self.job(id).await?.ok_or(ConfigureError::NotFound("job"))?;
+        let record = self.record(Changing::Job { before: Some(&job), after: None });
+        self.change(Change::DeleteJob(id.0), record).await
     }
 
     /// Encrypts all secrets anew with the first of the keys; with `keyring`, these are the keys from now on, and have
     /// to hold the present ones.
     pub async fn rotate_keys(&self, keyring: Option<Keyring>) -> Result<Rotated, ConfigureError> {
         let _alone = self.inner.configuring.lock().await;
-        Ok(self.inner.store.rotate(keyring).await?)
+        let record = |rotated: &Rotated| self.record(Changing::Keys(rotated));
+        Ok(self.inner.store.rotate(keyring, &record).await?)
     }
 
-    async fn put_job(&self, row: JobRow, before: Option<JobWording>) -> Result<JobView, ConfigureError> {
+    async fn put_job(
+        &self,
+        row: JobRow,
+        before: Option<JobWording>,
+        record: Option<Record>,
+    ) -> Result<JobView, ConfigureError> {
         let Inner { catalog, renderer, current, .. } = &*self.inner;
         let mut faults = check_job(&row, &current.get());
         faults.extend(wording::check_job(row.wording.as_ref(), before.as_ref(), catalog, renderer));
         refuse(faults)?;
         let id = row.id;
-        match self.change(Change::PutJob(row)).await {
+        match self.change(Change::PutJob(row), record).await {
             Err(ConfigureError::Store(StoreError::NameTaken(name))) => return Err(ConfigureError::NameTaken(name)),
             result => result?,
         }
@@ -231,10 +248,10 @@ impl Engine {
         self.job(id.into()).await?.ok_or(ConfigureError::NotFound("job"))
     }
 
-    pub(crate) async fn change(&self, change: Change) -> Result<(), ConfigureError> {
+    pub(crate) async fn change(&self, change: Change, record: Option<Record>) -> Result<(), ConfigureError> {
         let stopping = || ConfigureError::Conflict("Fanfare is stopping; try again in a moment".into());
         let (answer, done) = oneshot::channel();
-        self.inner.writer.send(Write::Change(change, answer)).map_err(|_| stopping())?;
+        self.inner.writer.send(Write::Change(change, record, answer)).map_err(|_| stopping())?;
         Ok(done.await.map_err(|_| stopping())??)
     }
 
@@ -249,16 +266,19 @@ impl Engine {
     }
 
     fn view(&self, entry: &ChannelEntry) -> ChannelView {
-        let row = &entry.row;
+        ChannelView { delivery: entry.lane, ..self.view_of(&entry.row) }
+    }
+
+    fn view_of(&self, row: &ChannelRow) -> ChannelView {
         let shown = self.inner.registry.get(&row.kind).ok().and_then(|kind| kind.redact(&row.config).ok());
         ChannelView {
-            id: entry.info.id,
+            id: row.id.into(),
             name: row.name.clone(),
             kind: row.kind.clone(),
             config: shown.unwrap_or_else(|| Value::Object(Default::default())),
             enabled: row.enabled,
-            delivery: entry.lane,
-            health: self.health(entry.info.id),
+            delivery: serde_json::from_value(row.delivery.clone()).unwrap_or_default(),
+            health: self.health(row.id.into()),
             created_at: time(row.created_at),
             updated_at: time(row.updated_at),
         }
@@ -273,7 +293,9 @@ pub(crate) fn check_name(name: &str) -> Vec<Fault> {
     let detail = match name.trim() {
         "" => "a name must not be empty".to_owned(),
         name if name.chars().count() > LONGEST_NAME => format!("a name has {LONGEST_NAME} characters at the most"),
-        name if name.chars().any(char::is_control) => "a name must not hold line breaks or control characters".into(),
+        name if fanfare_core::text::lines(name) != name || name.contains('\n') => {
+            "a name must not hold line breaks, control characters or marks of direction".into()
+        }
         _ => return Vec::new(),
     };
     vec![Fault::new("/name", detail)]

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, Submission, SystemClock, SystemRandom, Watcher,
+    Witness,
     conditions::Draft,
     herald,
     intake::{Intake, Prepared},
@@ -103,6 +104,7 @@ impl EngineParts {
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
 }
 
 #[derive(Debug)]
@@ -202,7 +204,7 @@ impl Engine {
         let inner = Arc::new(inner);
         tokio::spawn(herald::run(Arc::downgrade(&inner), heard));
         tokio::spawn(watchman::run(Arc::downgrade(&inner)));
-        Ok(Self { inner })
+        Ok(Self::of(inner))
     }
 
     /// The event types.

@@ -38,7 +38,7 @@ pub(crate) async fn run(engine: Weak<Inner>, mut turned: mpsc::UnboundedReceiver
     while let Some(turned) = turned.recv().await {
         loop {
             let Some(inner) = engine.upgrade() else { return };
-            match (Engine { inner }).raise(&turned).await {
+            match Engine::of(inner).raise(&turned).await {
                 Ok(()) => break,
                 Err(AcceptError::Unavailable(_)) => tokio::time::sleep(PATIENCE).await,
                 Err(error) => {

@@ -27,6 +27,7 @@ mod users;
 mod watch;
 mod watchman;
 mod whole;
+mod witness;
 mod wording;
 mod writer;
 
@@ -34,7 +35,7 @@ pub use check_in::CheckIn;
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use engine::{Engine, EngineError, EngineParts};
 pub use fanfare_store::{
-    Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, HourCount, LastRun, Page, Rotated, StoreError,
+    Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, HourCount, LastRun, Page, Record, Rotated, StoreError,
     TextSearch,
 };
 pub use janitor::RETENTION;
@@ -45,3 +46,4 @@ pub use preview::{Preview, PreviewError};
 pub use types::*;
 pub use watch::Watcher;
 pub use whole::{ImportReport, ItemChange, SectionReport};
+pub use witness::{Changing, Witness};

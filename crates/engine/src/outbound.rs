@@ -3,7 +3,7 @@
 use fanfare_core::{AddressPolicy, Fault};
 use ipnet::IpNet;
 
-use crate::{ConfigureError, Engine, OutboundSettings, snapshot::OutboundDocument, writer::Change};
+use crate::{Changing, ConfigureError, Engine, OutboundSettings, snapshot::OutboundDocument, writer::Change};
 
 /// How many networks can be listed. Every connection looks at all of them.
 const MOST: usize = 256;
@@ -36,8 +36,11 @@ impl Engine {
         if !faults.is_empty() {
             return Err(ConfigureError::Invalid(faults));
         }
-        let document = OutboundDocument { allow_networks: tidy(networks) };
-        self.change(Change::PutOutbound(serde_json::to_value(document).unwrap_or_default())).await?;
+        let networks = tidy(networks);
+        let after = OutboundSettings { allow_networks: networks.clone(), locked: false };
+        let record = self.record(Changing::Outbound { before: &present, after: &after });
+        let document = OutboundDocument { allow_networks: networks };
+        self.change(Change::PutOutbound(serde_json::to_value(document).unwrap_or_default()), record).await?;
         Ok(self.outbound())
     }
 }

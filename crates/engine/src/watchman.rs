@@ -55,7 +55,7 @@ pub(crate) async fn run(engine: Weak<Inner>) {
         let Some(inner) = engine.upgrade().filter(|inner| !inner.stopping.load(Ordering::Acquire)) else { return };
         let (alarms, outside) = (inner.alarms.clone(), inner.outside.clone());
         let looked = Instant::now();
-        let next = match (Engine { inner }).look(&mut clock).await {
+        let next = match Engine::of(inner).look(&mut clock).await {
             Ok(next) => next,
             Err(WatchError::Stopping) => return,
             Err(error) => {

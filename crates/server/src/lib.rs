@@ -16,6 +16,7 @@ mod problem;
 mod reply;
 mod routes;
 mod serve;
+mod witness;
 
 pub use accounts::Accounts;
 pub use app::{Measures, ServerOptions, app, openapi};

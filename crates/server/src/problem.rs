@@ -17,7 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use refusals::{
-    BadBody, BadQuery, Conflicting, Denied, Failing, Missing, Stale, Turned, Unavailable, WrongCredentials,
+    BadBody, BadQuery, Conflicting, Denied, Failing, Missing, Stale, TooMany, Turned, Unavailable, WrongCredentials,
 };
 
 use crate::{accounts::AccessError, reply};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    DeliveryState, Store, StoreError, Watch,
+    DeliveryState, Record, Store, StoreError, Watch,
     commit::immediate,
     entity::{channel, job, lane, setting},
     queue::{shift, suppressed},
@@ -109,7 +109,7 @@ impl Store {
     }
 
     /// Writes a channel, new or changed.
-    pub async fn put_channel(&self, row: &ChannelRow) -> Result<(), StoreError> {
+    pub async fn put_channel(&self, row: &ChannelRow, record: Option<Record>) -> Result<(), StoreError> {
         let config = self.keyring.seal(row.config.to_string().as_bytes(), &channel_place(row.id))?;
         let row = channel::ActiveModel {
             id: Set(row.id),
@@ -127,6 +127,7 @@ impl Store {
             .to_owned();
         let tx = immediate(&self.writer).await?;
         channel::Entity::insert(row).on_conflict(replace).exec_without_returning(&tx).await?;
+        self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }
@@ -140,6 +141,7 @@ impl Store {
         jobs: &[JobRow],
         in_flight: Vec<Uuid>,
         now: i64,
+        record: Option<Record>,
     ) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         channel::Entity::delete_by_id(id).exec(&tx).await?;
@@ -153,6 +155,7 @@ impl Store {
         for state in [DeliveryState::Pending, DeliveryState::Held] {
             shift(&tx, self.owner(), state, DeliveryState::Suppressed, id, in_flight.clone(), suppressed).await?;
         }
+        self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }
@@ -169,17 +172,19 @@ impl Store {
     }
 
     /// Writes a job, new or changed, but for its runs and what is expected of them. Its name must not be another's.
-    pub async fn put_job(&self, row: &JobRow) -> Result<(), StoreError> {
+    pub async fn put_job(&self, row: &JobRow, record: Option<Record>) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         self.put_job_in(&tx, row).await?;
+        self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }
 
     /// Deletes a job. What its runs told stays in the ledger.
-    pub async fn delete_job(&self, id: Uuid) -> Result<(), StoreError> {
+    pub async fn delete_job(&self, id: Uuid, record: Option<Record>) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         job::Entity::delete_by_id(id).exec(&tx).await?;
+        self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }
@@ -191,9 +196,16 @@ impl Store {
     }
 
     /// Writes a settings document.
-    pub async fn put_document(&self, name: &str, document: Value, now: i64) -> Result<(), StoreError> {
+    pub async fn put_document(
+        &self,
+        name: &str,
+        document: Value,
+        now: i64,
+        record: Option<Record>,
+    ) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         put_document(&tx, name, document, now).await?;
+        self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, Mutex, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -47,6 +47,8 @@ pub struct Store {
     /// On SQLite, where what is accepted and recorded is written.
     pub(crate) direct: Option<Direct>,
     pub(crate) keyring: Keys,
+    /// Columns of other tables that hold sealed values.
+    pub(crate) sealed_elsewhere: Arc<Mutex<Vec<(&'static str, &'static str)>>>,
     /// This start of this node, which owns the deliveries it has in memory.
     pub(crate) owner: Arc<AtomicI64>,
 }
@@ -75,7 +77,7 @@ impl Store {
         check_key(&writer, &options.keyring).await?;
         let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), BUSY, CHECKPOINT_PAGES));
         let (direct, keyring) = (direct.transpose()?, Keys::new(options.keyring.clone()));
-        let store = Self { writer, reader, direct, keyring, owner: Arc::default() };
+        let store = Self { writer, reader, direct, keyring, sealed_elsewhere: Arc::default(), owner: Arc::default() };
         store.join(now).await?;
         Ok(store)
     }

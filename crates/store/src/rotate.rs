@@ -1,14 +1,17 @@
 //! Encrypting every secret anew.
 
+use std::sync::PoisonError;
+
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
-use crate::{Keyring, Store, StoreError, commit::immediate};
+use crate::{Keyring, Record, Store, StoreError, commit::immediate};
 
 /// The name under which the fingerprint of the key is kept.
 pub(crate) const FINGERPRINT: &str = "key_fingerprint";
 
-/// Every column that holds sealed values, in tables whose primary key is called `id`. A value is bound to the place
+/// Every column of ours that holds sealed values, in tables whose primary key is called `id`. A value is bound to the place
 /// `TABLE/ID/COLUMN`.
 const SEALED: &[(&str, &str)] = &[("fanfare_channels", "config"), ("fanfare_jobs", "ping_key")];
 
@@ -33,24 +36,56 @@ pub(crate) fn place(table: &str, id: Uuid, column: &str) -> String {
 }
 
 impl Store {
+    /// Says that a column of another part's table holds sealed values, which are encrypted anew with all others. The
+    /// table's primary key is called `id`.
+    pub fn keep_sealed(&self, table: &'static str, column: &'static str) {
+        let mut others = self.sealed_elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        if !others.contains(&(table, column)) {
+            others.push((table, column));
+        }
+    }
+
+    /// Encrypts a value for one row's column; it opens only there. [`Store::keep_sealed`] has to know the column.
+    pub fn seal(&self, table: &str, id: Uuid, column: &str, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        Ok(self.keyring.seal(plain, &place(table, id, column))?)
+    }
+
+    /// Decrypts what [`Store::seal`] made for the same place.
+    pub fn open_sealed(
+        &self,
+        table: &str,
+        id: Uuid,
+        column: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        Ok(self.keyring.open(sealed, &place(table, id, column))?)
+    }
+
     /// Encrypts every secret with the first key of the ring, all of them or none. With `keyring`, that is the ring from
     /// now on; it has to hold the present keys as well.
-    pub async fn rotate(&self, keyring: Option<Keyring>) -> Result<Rotated, StoreError> {
+    pub async fn rotate(
+        &self,
+        keyring: Option<Keyring>,
+        record: &(dyn Fn(&Rotated) -> Option<Record> + Sync),
+    ) -> Result<Rotated, StoreError> {
         if let Some(keyring) = keyring {
             self.keyring.set(keyring);
         }
         let keyring = self.keyring.get();
         let tx = immediate(&self.writer).await?;
         let mut secrets = 0;
-        for (table, column) in SEALED {
+        let others = self.sealed_elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (table, column) in SEALED.iter().chain(&others) {
             secrets += self.reseal(&tx, &keyring, table, column).await?;
         }
         let fingerprint = keyring.fingerprint();
         let sql = format!("UPDATE fanfare_meta SET value = {} WHERE name = {}", self.mark(1), self.mark(2));
         let values = [Value::from(fingerprint.as_str()), FINGERPRINT.into()];
         tx.execute_raw(Statement::from_sql_and_values(self.backend(), sql, values)).await?;
+        let rotated = Rotated { secrets, fingerprint };
+        self.keep(&tx, record(&rotated)).await?;
         tx.commit().await?;
-        Ok(Rotated { secrets, fingerprint })
+        Ok(rotated)
     }
 
     async fn reseal(
@@ -136,11 +171,11 @@ mod tests {
         let store = open(dir.path(), &[&old]).await.unwrap();
         let (channel, other) = (channel(), channel());
         let job = job(&channel);
-        store.put_channel(&channel).await.unwrap();
-        store.put_channel(&other).await.unwrap();
-        store.put_job(&job).await.unwrap();
+        store.put_channel(&channel, None).await.unwrap();
+        store.put_channel(&other, None).await.unwrap();
+        store.put_job(&job, None).await.unwrap();
 
-        let rotated = store.rotate(Some(ring(&[&new, &old]))).await.unwrap();
+        let rotated = store.rotate(Some(ring(&[&new, &old])), &|_| None).await.unwrap();
         assert_eq!(rotated, Rotated { secrets: 3, fingerprint: ring(&[&new]).fingerprint() });
         assert!(store.channels().await.unwrap() == [channel.clone(), other.clone()]);
         store.close().await.unwrap();
@@ -159,8 +194,8 @@ mod tests {
         let (old, new) = (Keyring::generate(), Keyring::generate());
         let store = open(dir.path(), &[&old]).await.unwrap();
         let (first, second) = (channel(), channel());
-        store.put_channel(&first).await.unwrap();
-        store.put_channel(&second).await.unwrap();
+        store.put_channel(&first, None).await.unwrap();
+        store.put_channel(&second, None).await.unwrap();
         // One row's secret in the place of another's.
         let sql = format!(
             "UPDATE fanfare_channels SET config = (SELECT config FROM fanfare_channels WHERE id = x'{}') \
@@ -175,12 +210,12 @@ mod tests {
             rows.all(&store.writer).await.unwrap().into_iter().map(|row| row.sealed).collect::<Vec<_>>()
         };
         let before = sealed(&store).await;
-        assert!(store.rotate(Some(ring(&[&new, &old]))).await.is_err());
+        assert!(store.rotate(Some(ring(&[&new, &old])), &|_| None).await.is_err());
         assert_eq!(sealed(&store).await, before);
         // What was sealed meanwhile opens all the same.
-        store.put_channel(&second).await.unwrap();
+        store.put_channel(&second, None).await.unwrap();
         assert_eq!(store.channels().await.unwrap().len(), 2);
-        store.rotate(None).await.unwrap();
+        store.rotate(None, &|_| None).await.unwrap();
     }
 
     /// A new column of bytes is a secret that has to be listed, or is said here to be none.

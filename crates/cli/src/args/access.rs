@@ -90,6 +90,9 @@ pub(crate) struct TokenArgs {
     /// The only jobs (names or ids) whose runs it may report
     #[arg(long = "job", value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
+    /// Demand that everything sent with it is signed, with a secret that is shown this once
+    #[arg(long)]
+    pub(crate) signed: bool,
 }
 
 /// What a token may do.

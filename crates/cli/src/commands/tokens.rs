@@ -22,7 +22,10 @@ struct Token {
     expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     created_by: String,
+    #[serde(default)]
+    signed: bool,
     token: Option<String>,
+    signing_secret: Option<String>,
 }
 
 pub(super) async fn list(session: &Session) -> Result<(), Failure> {
@@ -42,11 +45,18 @@ pub(super) async fn create(args: TokenArgs, session: &Session) -> Result<(), Fai
     if !jobs.is_empty() {
         body["jobs"] = Value::from(jobs);
     }
+    if args.signed {
+        body["signed"] = true.into();
+    }
     let answer = session.client.post(&["tokens"], Some(&body)).await?;
-    // Alone on its line, so that a script can take it; what is said besides goes where it is not in the way.
-    session.show(&answer, |token: &Token, _| token.token.clone().unwrap_or_default())?;
-    if !session.json {
-        eprintln!("This is the token. It is not shown again.");
+    // Each alone on its line, so that a script can take it; what is said besides goes where it is not in the way.
+    session.show(&answer, |token: &Token, _| {
+        [&token.token, &token.signing_secret].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n")
+    })?;
+    match args.signed {
+        _ if session.json => {}
+        true => eprintln!("These are the token and, below it, what to sign with. They are not shown again."),
+        false => eprintln!("This is the token. It is not shown again."),
     }
     Ok(())
 }
@@ -66,7 +76,7 @@ fn table(tokens: &[Token], screen: &Screen) -> String {
         table.row([
             Cell::from(&token.name),
             (&token.scope).into(),
-            types.chain(jobs).collect::<Vec<_>>().join(", ").into(),
+            types.chain(jobs).chain(token.signed.then(|| "signed".into())).collect::<Vec<_>>().join(", ").into(),
             token.last_used_at.map_or("never".into(), |at| relative(at, screen.now)).into(),
             ends.unwrap_or_default().into(),
             (&token.created_by).into(),

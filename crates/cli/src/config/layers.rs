@@ -16,7 +16,7 @@ use super::{ConfigError, Origin, text};
 use crate::args::{Common, ServeFlags};
 
 /// The keys that variables set; `FANFARE_` and the key in capitals is the variable's name.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "listen",
     "data_dir",
     "database_url",
@@ -30,6 +30,7 @@ const KEYS: [&str; 14] = [
     "log_format",
     "url",
     "token",
+    "signing_secret",
     "spool_dir",
 ];
 

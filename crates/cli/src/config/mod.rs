@@ -74,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) url: Option<String>,
     /// The token that it sends.
     pub(crate) token: Option<SecretString>,
+    /// What it signs with what it sends, where the token demands that.
+    pub(crate) signing_secret: Option<SecretString>,
     /// Where reports of runs wait that could not be sent, if not in the user's state directory.
     pub(crate) spool_dir: Option<PathBuf>,
 }
@@ -166,6 +168,7 @@ impl Default for Settings {
             engine: EngineSettings::default(),
             url: None,
             token: None,
+            signing_secret: None,
             spool_dir: None,
         }
     }

@@ -130,19 +130,27 @@ fn place(section: Option<&Section>, or: usize, is: impl Fn(&ConfigRow) -> bool) 
     format!("/document/sections/{}/{at}", section.table.name)
 }
 
-/// Reads every row as a `T` and makes something of it.
 /// What is wrong with the own wordings that are new.
-pub(super) fn wordings(after: &Snapshot, before: &Snapshot, catalog: &Catalog, renderer: &Renderer) -> Vec<Fault> {
+pub(super) fn wordings(
+    sections: &[Section],
+    after: &Snapshot,
+    before: &Snapshot,
+    catalog: &Catalog,
+    renderer: &Renderer,
+) -> Vec<Fault> {
     let settings = wording::check_settings(&after.settings, &before.settings, catalog, renderer);
-    let mut faults: Vec<_> = settings.into_iter().map(|fault| fault.under("/document/sections/settings")).collect();
+    let at = place(section(sections, "settings"), 0, |row| row["name"] == NOTIFICATIONS) + "/document";
+    let mut faults: Vec<_> = settings.into_iter().map(|fault| fault.under(&at)).collect();
     for (i, job) in after.jobs.iter().enumerate() {
+        let at = place(section(sections, "jobs"), i, |row| row["id"] == job.id.to_string());
         let known = before.jobs.iter().find(|known| known.id == job.id).and_then(|known| known.wording.as_ref());
         let found = wording::check_job(job.wording.as_ref(), known, catalog, renderer);
-        faults.extend(found.into_iter().map(|fault| fault.under(&format!("/document/sections/jobs/{i}"))));
+        faults.extend(found.into_iter().map(|fault| fault.under(&at)));
     }
     faults
 }
 
+/// Reads every row as a `T` and makes something of it.
 fn each<T: DeserializeOwned, U>(
     section: &Section,
     faults: &mut Vec<Fault>,

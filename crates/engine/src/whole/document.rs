@@ -10,10 +10,14 @@ use serde_json::{Map, Value, json};
 const FORMAT: &str = "fanfare configuration";
 
 /// The version of this form.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The member that holds what is encrypted.
 const ENCRYPTED: &str = "encrypted";
+
+/// The member that proves that nothing in the document was changed, in clear or not: a role or a scope is as good to whoever
+/// wants to come in as a password.
+const SEAL: &str = "seal";
 
 /// A shorter passphrase is found too soon by whoever has the document.
 const SHORTEST_PASSPHRASE: usize = 8;
@@ -45,17 +49,75 @@ pub(super) fn write(
         let rows = rows.iter().map(|row| encrypted(table, row, &keyring)).collect::<Result<Vec<_>, _>>()?;
         sections.insert(table.name.into(), rows.into());
     }
-    Ok(json!({
+    let mut document = json!({
         "format": FORMAT,
         "version": VERSION,
         "exported_at": now,
         "key": stretching,
         "sections": sections,
-    }))
+    });
+    let seal = STANDARD.encode(keyring.seal(b"", &sealed_text(&document))?);
+    document[SEAL] = seal.into();
+    Ok(document)
+}
+
+/// What the seal is bound to: the whole document but the seal, however it is laid out.
+fn sealed_text(document: &Value) -> String {
+    let mut text = format!("{FORMAT}/{SEAL}\n");
+    match document.as_object() {
+        Some(members) => canonical(&members.iter().filter(|(name, _)| *name != SEAL).collect::<Vec<_>>(), &mut text),
+        None => text.push_str(&document.to_string()),
+    }
+    text
+}
+
+/// An object as JSON, with the members in the order of their names.
+fn canonical(members: &[(&String, &Value)], text: &mut String) {
+    let mut members = members.to_vec();
+    members.sort_unstable_by_key(|(name, _)| *name);
+    text.push('{');
+    for (name, value) in members {
+        text.push_str(&Value::from(name.as_str()).to_string());
+        text.push(':');
+        canonical_value(value, text);
+        text.push(',');
+    }
+    text.push('}');
+}
+
+fn canonical_value(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(members) => canonical(&members.iter().collect::<Vec<_>>(), text),
+        Value::Array(items) => {
+            text.push('[');
+            for item in items {
+                canonical_value(item, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        leaf => text.push_str(&leaf.to_string()),
+    }
+}
+
+/// Whether the document is as it was exported.
+fn check_seal(document: &Value, keyring: &Keyring) -> Result<(), Fault> {
+    let sealed = document[SEAL].as_str().and_then(|text| STANDARD.decode(text).ok());
+    let sealed = sealed.ok_or_else(|| Fault::new("/document/seal", "the seal of the document is missing"))?;
+    let changed = "the document was changed since it was exported: change what it is exported from, or use \
+                   configuration as code";
+    keyring.open(&sealed, &sealed_text(document)).map(drop).map_err(|_| Fault::new("/document/seal", changed))
+}
+
+/// A document in clear.
+pub(super) struct Read {
+    pub(super) sections: Vec<Section>,
+    /// Whether it is as it was exported. What else is wrong with it says more, so that is told first.
+    pub(super) seal: Result<(), Fault>,
 }
 
 /// What a document says, in clear; or what is wrong with it.
-pub(super) fn read(document: &Value, passphrase: &str, tables: &[ConfigTable]) -> Result<Vec<Section>, Vec<Fault>> {
+pub(super) fn read(document: &Value, passphrase: &str, tables: &[ConfigTable]) -> Result<Read, Vec<Fault>> {
     let wrong = |pointer: &str, detail: &str| vec![Fault::new(pointer, detail)];
     if document["format"] != FORMAT {
         return Err(wrong("/document/format", "this is no exported configuration of Fanfare"));
@@ -92,7 +154,8 @@ pub(super) fn read(document: &Value, passphrase: &str, tables: &[ConfigTable]) -
         faults.extend(repeated(&section, &place));
         read.push(section);
     }
-    if faults.is_empty() { Ok(read) } else { Err(faults) }
+    let seal = check_seal(document, &keyring);
+    if faults.is_empty() { Ok(Read { sections: read, seal }) } else { Err(faults) }
 }
 
 fn encrypted(table: &ConfigTable, row: &ConfigRow, keyring: &Keyring) -> Result<Value, KeyringError> {
@@ -160,4 +223,34 @@ fn repeated(section: &Section, place: &str) -> Vec<Fault> {
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_holds_what_is_said_and_not_how_it_is_laid_out() {
+        let keyring = Keyring::parse(&Keyring::generate()).unwrap();
+        let mut document = json!({ "a": { "x": 1, "y": [true, { "p": null, "q": "z" }] }, "b": 2 });
+        document[SEAL] = STANDARD.encode(keyring.seal(b"", &sealed_text(&document)).unwrap()).into();
+        assert_eq!(check_seal(&document, &keyring), Ok(()));
+        let seal = document[SEAL].clone();
+        let moved = json!({ "seal": seal, "b": 2, "a": { "y": [true, { "q": "z", "p": null }], "x": 1 } });
+        assert_eq!(check_seal(&moved, &keyring), Ok(()));
+        for (pointer, value) in
+            [("/a/x", json!(2)), ("/a/y/0", json!(false)), ("/a/y/1/p", json!("z")), ("/b", json!("2"))]
+        {
+            let mut changed = document.clone();
+            *changed.pointer_mut(pointer).unwrap() = value;
+            assert!(check_seal(&changed, &keyring).is_err(), "{pointer}");
+        }
+        let mut more = document.clone();
+        more["c"] = json!([]);
+        assert!(check_seal(&more, &keyring).is_err());
+        let mut bare = document.clone();
+        let _ = bare.as_object_mut().unwrap().remove(SEAL);
+        assert!(check_seal(&bare, &keyring).is_err());
+        assert!(check_seal(&document, &Keyring::parse(&Keyring::generate()).unwrap()).is_err());
+    }
 }

@@ -5,14 +5,16 @@ mod check;
 mod document;
 mod report;
 
-use fanfare_core::NotificationSettings;
+use fanfare_core::{Fault, NotificationSettings};
 use fanfare_store::{ConfigTable, Difference, TABLES, difference};
 use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
 
-use crate::{ConfigureError, Engine, Submission, configure::refuse, engine::Inner, snapshot::Snapshot, writer::Change};
+use crate::{
+    Changing, ConfigureError, Engine, Submission, configure::refuse, engine::Inner, snapshot::Snapshot, writer::Change,
+};
 use apply::Meant;
-use document::Section;
+use document::{Read, Section};
 pub use report::{ImportReport, ItemChange, SectionReport};
 
 /// The event type that tells of an export.
@@ -20,6 +22,14 @@ const EXPORTED: &str = "config_backup";
 
 /// What an import writes. Its rows hold secrets, so it shows only how many they are.
 pub(crate) type Changes = Vec<(ConfigTable, Difference)>;
+
+/// Where a configuration comes from that is to be taken over.
+enum Given<'a> {
+    /// Out of an export, as it was or not. What settings should not be is taken over with a warning.
+    Export(Result<(), Fault>),
+    /// From somebody who wants it in place of these settings. What these were not already is refused.
+    Wanted(&'a NotificationSettings),
+}
 
 impl Engine {
     /// The whole configuration as one document, in which what is confidential is encrypted by the passphrase. `more`
@@ -46,10 +56,10 @@ impl Engine {
     ) -> Result<ImportReport, ConfigureError> {
         let tables = [TABLES, more].concat();
         let (copy, passphrase) = (document.clone(), passphrase.to_owned());
-        let sections = off_thread(move || document::read(&copy, &passphrase, &tables)).await?;
-        let sections = sections.map_err(ConfigureError::Invalid)?;
+        let read = off_thread(move || document::read(&copy, &passphrase, &tables)).await?;
+        let Read { sections, seal } = read.map_err(ConfigureError::Invalid)?;
         let _alone = self.inner.configuring.lock().await;
-        self.take_over(sections, None, dry_run).await
+        self.take_over(sections, Given::Export(seal), dry_run, |report| Changing::Import(report)).await
     }
 
     /// Makes channels, jobs and settings what the document wants, or says only what that would change; what it does not
@@ -60,7 +70,7 @@ impl Engine {
         let now = self.inner.outside.clock.now().as_millisecond();
         let Meant { sections, places } = apply::meant(document, &present, now).map_err(ConfigureError::Invalid)?;
         let settings = self.inner.current.get().settings.clone();
-        match self.take_over(sections, Some(&settings), dry_run).await {
+        match self.take_over(sections, Given::Wanted(&settings), dry_run, |report| Changing::Apply(report)).await {
             Ok(mut report) => {
                 report.warnings = report.warnings.into_iter().map(|fault| places.translate(fault)).collect();
                 Ok(report)
@@ -72,25 +82,32 @@ impl Engine {
         }
     }
 
-    /// Checks and writes. With the settings `before`, what these did not have already is refused; without, it is taken
-    /// over with a warning.
+    /// Checks and writes.
     async fn take_over(
         &self,
         sections: Vec<Section>,
-        before: Option<&NotificationSettings>,
+        given: Given<'_>,
         dry_run: bool,
+        named: fn(&ImportReport) -> Changing<'_>,
     ) -> Result<ImportReport, ConfigureError> {
         let Inner { registry, catalog, renderer, outside, .. } = &*self.inner;
         let current = self.inner.current.get();
         let (after, mut faults) = check::candidate(&sections, &current, registry);
-        faults.extend(check::wordings(&after, &current, catalog, renderer));
+        faults.extend(check::wordings(&sections, &after, &current, catalog, renderer));
+        let (before, seal) = match given {
+            Given::Wanted(before) => (Some(before), Ok(())),
+            Given::Export(seal) => (None, seal),
+        };
         let (found, warnings) = check::check(&sections, &after, before, registry, catalog, &*outside.network);
         faults.extend(found);
         refuse(faults)?;
+        seal.map_err(|fault| ConfigureError::Invalid(vec![fault]))?;
         let changes = self.changes(sections).await?;
         let report = ImportReport::new(&changes, warnings, !dry_run);
-        if !dry_run && changes.iter().any(|(_, difference)| !difference.is_empty()) {
-            self.change(Change::Import(changes)).await?;
+        // Whoever keeps a record keeps one of an import that had nothing to change, too.
+        let is_worth_it = self.witness.is_some() || changes.iter().any(|(_, difference)| !difference.is_empty());
+        if !dry_run && is_worth_it {
+            self.change(Change::Import(changes), self.record(named(&report))).await?;
             self.inner.alarms.notify_one();
         }
         Ok(report)

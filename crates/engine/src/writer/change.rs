@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use fanfare_core::ChannelId;
-use fanfare_store::{Commit, ConditionId, JobRow, StoreError};
+use fanfare_store::{Commit, ConditionId, JobRow, Record, StoreError};
 use uuid::Uuid;
 
 use super::{Writer, messages::Change};
@@ -15,14 +15,14 @@ use crate::{
 };
 
 impl Writer {
-    pub(super) async fn change(&mut self, change: Change) -> Result<(), StoreError> {
+    pub(super) async fn change(&mut self, change: Change, record: Option<Record>) -> Result<(), StoreError> {
         let now = self.outside.clock.now().as_millisecond();
         match change {
             Change::PutChannel(row) => {
                 let id = ChannelId(row.id);
                 let was = self.current.get().channels.entry(id).is_some_and(|entry| entry.info.enabled);
                 let (is, at) = (row.enabled, row.updated_at);
-                self.store.put_channel(&row).await?;
+                self.store.put_channel(&row, record).await?;
                 self.reload().await?;
                 if was && !is {
                     self.hold(id, at).await?;
@@ -33,7 +33,7 @@ impl Writer {
             Change::DeleteChannel { id, settings, jobs } => {
                 let settings = settings.map(|document| (NOTIFICATIONS, document));
                 let Emptied { under_way, left } = self.empty(id).await;
-                if let Err(error) = self.store.delete_channel(id.0, settings, &jobs, under_way, now).await {
+                if let Err(error) = self.store.delete_channel(id.0, settings, &jobs, under_way, now, record).await {
                     self.put_back(id, left);
                     return Err(error);
                 }
@@ -41,22 +41,22 @@ impl Writer {
             }
             Change::PutJob(row) => {
                 let before = self.store.job(row.id).await?;
-                self.store.put_job(&row).await?;
+                self.store.put_job(&row, record).await?;
                 self.expect(&row, before.as_ref(), now).await?;
                 self.reload().await?;
             }
             Change::StartRun(id, at) => self.store.start_run(id, at).await?,
             Change::DeleteJob(id) => {
-                self.store.delete_job(id).await?;
+                self.store.delete_job(id, record).await?;
                 self.reload().await?;
             }
             Change::PutSettings(document) => {
-                self.store.put_document(NOTIFICATIONS, document, now).await?;
+                self.store.put_document(NOTIFICATIONS, document, now, record).await?;
                 self.reload().await?;
             }
-            Change::Import(changes) => self.import(changes, now).await?,
+            Change::Import(changes) => self.import(changes, now, record).await?,
             Change::PutOutbound(document) => {
-                self.store.put_document(OUTBOUND, document, now).await?;
+                self.store.put_document(OUTBOUND, document, now, record).await?;
                 self.reload().await?;
             }
         }
@@ -87,7 +87,7 @@ impl Writer {
 
     /// Writes another configuration. What waits for channels that go is suppressed in the same transaction; what waits
     /// for those that are disabled or enabled follows, and would by itself at the next start.
-    async fn import(&mut self, changes: Changes, now: i64) -> Result<(), StoreError> {
+    async fn import(&mut self, changes: Changes, now: i64, record: Option<Record>) -> Result<(), StoreError> {
         let before = self.current.get();
         let removed = changes.iter().filter(|(table, _)| table.name == "channels").flat_map(|(_, d)| &d.removed);
         let removed = removed.filter_map(|row| row.get("id")?.as_str()?.parse::<Uuid>().ok());
@@ -98,7 +98,7 @@ impl Writer {
             left.push((ChannelId(id), emptied.left));
         }
         let jobs = self.store.jobs().await?;
-        if let Err(error) = self.store.write_whole(&changes, &gone).await {
+        if let Err(error) = self.store.write_whole(&changes, &gone, record).await {
             left.into_iter().for_each(|(id, left)| self.put_back(id, left));
             return Err(error);
         }

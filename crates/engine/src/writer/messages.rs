@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fanfare_core::ChannelId;
-use fanfare_store::{AttemptRow, ChannelRow, JobRow, LaneRow, NewEvent, StoreError, Watch};
+use fanfare_store::{AttemptRow, ChannelRow, JobRow, LaneRow, NewEvent, Record, StoreError, Watch};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -29,8 +29,8 @@ pub(crate) enum Write {
     Proved(ChannelId),
     /// Store an event whose deliveries were made already.
     Tested(Box<NewEvent>, Vec<AttemptRow>, Answer<Result<(), StoreError>>),
-    /// Change the configuration.
-    Change(Change, Answer<Result<(), StoreError>>),
+    /// Change the configuration, and write down in the same transaction that it was changed.
+    Change(Change, Option<Record>, Answer<Result<(), StoreError>>),
     /// End what time ends, a slice of it; answers whether there may be more.
     End(Answer<Result<bool, StoreError>>),
     /// Try deliveries of a channel again at once; answers how many could be.
@@ -73,7 +73,7 @@ pub(crate) enum Change {
 pub(super) fn changes_many(write: &Write) -> bool {
     match write {
         Write::Tested(..) | Write::Retry(..) => true,
-        Write::Change(change, _) => {
+        Write::Change(change, ..) => {
             matches!(change, Change::PutChannel(..) | Change::DeleteChannel { .. } | Change::Import(..))
         }
         _ => false,

@@ -136,8 +136,8 @@ impl Writer {
                 Write::Tested(event, attempts, answer) => {
                     let _ = answer.send(self.tested(*event, attempts).await);
                 }
-                Write::Change(change, answer) => {
-                    let _ = answer.send(self.change(change).await);
+                Write::Change(change, record, answer) => {
+                    let _ = answer.send(self.change(change, record).await);
                 }
                 Write::Watch(job, seen, new, answer) => {
                     let _ = answer.send(self.store.change_watch(job, &seen, &new).await);

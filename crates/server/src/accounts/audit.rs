@@ -4,7 +4,7 @@ use fanfare::{Page, StoreError};
 use jiff::Timestamp;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -97,14 +97,21 @@ impl Accounts {
     /// whoever did it.
     pub(crate) async fn record(&self, actor: &Actor, change: Change<'_>) {
         let (action, object) = (change.action.to_owned(), change.object.clone());
-        let written = async {
-            let tx = self.0.store.begin().await?;
-            self.audit(&tx, actor, change).await?;
-            tx.commit().await.map_err(StoreError::from)
-        };
-        if let Err(error) = written.await {
-            tracing::error!(%error, action, object, actor = actor.name, "a change is missing in the audit");
+        if let Err(error) = self.write_down(actor, change).await {
+            tracing::error!(%error, action, object, actor = actor.name, "what was done is missing in the audit");
         }
+    }
+
+    /// Writes down what is about to be done, and is not done where that fails.
+    pub(crate) async fn write_down(&self, actor: &Actor, change: Change<'_>) -> Result<(), StoreError> {
+        let tx = self.0.store.begin().await?;
+        self.audit(&tx, actor, change).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// What writes a change into the audit, for the transaction of the change itself.
+    pub(crate) fn audit_statement(&self, actor: &Actor, change: Change<'_>) -> Statement {
+        Entity::insert(self.row(actor, change)).build(self.0.store.reader().get_database_backend())
     }
 
     /// Writes into the audit, in the transaction of the change itself.
@@ -114,7 +121,11 @@ impl Accounts {
         actor: &Actor,
         change: Change<'_>,
     ) -> Result<(), StoreError> {
-        let row = ActiveModel {
+        Ok(self.row(actor, change).insert(tx).await.map(drop)?)
+    }
+
+    fn row(&self, actor: &Actor, change: Change<'_>) -> ActiveModel {
+        ActiveModel {
             id: Set(Uuid::now_v7()),
             at: Set(self.now().as_millisecond()),
             actor: Set(actor.name.clone()),
@@ -124,8 +135,7 @@ impl Accounts {
             // A database may not keep U+0000.
             before: Set(change.before.map(|value| value.to_string().replace("\\u0000", "\\ufffd"))),
             after: Set(change.after.map(|value| value.to_string().replace("\\u0000", "\\ufffd"))),
-        };
-        Ok(row.insert(tx).await.map(drop)?)
+        }
     }
 
     /// A stretch of the audit, newest first.

@@ -5,8 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use fanfare::StoreError;
-use sea_orm::{DatabaseConnection, EntityTrait, QuerySelect};
+use fanfare::{Store, StoreError};
+use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::{
@@ -31,7 +31,8 @@ pub(super) struct Known {
 
 impl Known {
     /// Reads everything. When a token was last used is taken over from `before`, which may know it better.
-    pub(super) async fn read(db: &DatabaseConnection, before: &Self) -> Result<Self, StoreError> {
+    pub(super) async fn read(store: &Store, before: &Self) -> Result<Self, StoreError> {
+        let db = store.reader();
         // First, so that what is read after it is at least as new.
         let revision = access::Entity::find().limit(1).one(db).await?.map_or(0, |row| row.revision);
         let mut known = Self { revision, ..Self::default() };
@@ -44,7 +45,7 @@ impl Known {
                 what: "token",
                 detail: "its hash has another length than hashes have".into(),
             })?;
-            let token = Arc::new(KnownToken::read(row, before)?);
+            let token = Arc::new(KnownToken::read(row, before, store)?);
             known.by_hash.insert(hash, token.clone());
             known.tokens.insert(token.view.id, token);
         }

@@ -9,7 +9,7 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Accounts)]
+        vec![Box::new(Accounts), Box::new(SigningSecrets)]
     }
 
     fn migration_table_name() -> DynIden {
@@ -29,6 +29,21 @@ impl MigrationName for Accounts {
 impl MigrationTrait for Accounts {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         create_tables(manager.get_connection(), ACCOUNTS).await
+    }
+}
+
+struct SigningSecrets;
+
+impl MigrationName for SigningSecrets {
+    fn name(&self) -> &str {
+        "0002_signing_secrets"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for SigningSecrets {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), "ALTER TABLE fanfare_tokens ADD COLUMN signing_secret {bytes}").await
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use fanfare::{Clock, Store, StoreError};
 use jiff::Timestamp;
 use sea_orm::{
-    DatabaseTransaction, EntityTrait, QuerySelect,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, QuerySelect, QueryTrait, Statement,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -34,7 +34,7 @@ pub(crate) use secrets::hash as hash_of_secret;
 pub(crate) use sessions::{SIGNED_IN_AT_MOST, Session};
 pub(crate) use setup::NewAdmin;
 pub(crate) use throttle::{Rate, Throttle, network_of};
-pub(crate) use tokens::{TokenSpec, TokenView};
+pub(crate) use tokens::{MadeToken, TokenSpec, TokenView};
 pub(crate) use users::{Account, NewUser, Role, UserChange};
 
 use known::Known;
@@ -62,6 +62,7 @@ impl Accounts {
     /// Brings the server's tables up to date and reads them.
     pub async fn open(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         store.migrate::<Migrator>().await?;
+        store.keep_sealed(tokens::TABLE, tokens::SIGNING_SECRET);
         let accounts = Self(Arc::new(Inner {
             store,
             clock,
@@ -86,7 +87,7 @@ impl Accounts {
 
     async fn read_again(&self) -> Result<(), StoreError> {
         let _alone = self.0.reading.lock().await;
-        let known = Known::read(self.0.store.reader(), &self.known()).await?;
+        let known = Known::read(&self.0.store, &self.known()).await?;
         *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
         Ok(())
     }
@@ -95,11 +96,15 @@ impl Accounts {
     /// what it reads is not changed by another at the same time.
     async fn change(&self) -> Result<DatabaseTransaction, StoreError> {
         let tx = self.0.store.begin().await?;
+        tx.execute_raw(self.next_revision()).await?;
+        Ok(tx)
+    }
+
+    /// What tells every node that accounts or tokens have changed, for the transaction of the change.
+    pub(crate) fn next_revision(&self) -> Statement {
         entity::access::Entity::update_many()
             .col_expr(entity::access::Column::Revision, Expr::col(entity::access::Column::Revision).add(1))
-            .exec(&tx)
-            .await?;
-        Ok(tx)
+            .build(self.0.store.reader().get_database_backend())
     }
 
     /// Ends a change: it is in force here when this returns.
@@ -110,8 +115,7 @@ impl Accounts {
 
     /// Takes over what an import has written.
     pub(crate) async fn imported(&self) -> Result<(), StoreError> {
-        let tx = self.change().await?;
-        self.in_force(tx).await
+        self.read_again().await
     }
 
     async fn revision(&self) -> Result<i64, StoreError> {

@@ -1,6 +1,9 @@
 //! What lets somebody in, made by chance and kept as a hash.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
@@ -12,6 +15,12 @@ pub(crate) type Hash = [u8; 32];
 pub(super) fn generate(word: &str) -> SecretString {
     let random: [u8; 32] = rand::random();
     format!("{word}{}", URL_SAFE_NO_PAD.encode(random)).into()
+}
+
+/// What requests with a token are signed with: 256 random bits in the form of Standard Webhooks.
+pub(super) fn signing_secret() -> SecretString {
+    let random: [u8; 32] = rand::random();
+    format!("whsec_{}", STANDARD.encode(random)).into()
 }
 
 /// The hash of a secret.

@@ -18,7 +18,7 @@ use super::{
     throttle::{Rate, network_of},
     users::{email_key, object, refuse, sessions_of, signed_in},
 };
-use crate::auth::Actor;
+use crate::auth::{Actor, Caller};
 
 /// How long a session lasts at most, in use or not.
 pub(crate) const SIGNED_IN_AT_MOST: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -161,6 +161,14 @@ impl Accounts {
             tx.commit().await?;
         }
         Ok(Some(Session { id, account, expires_at: expires_at(row.created_at, at) }))
+    }
+
+    /// Whether somebody who was let in before would be let in now, for what goes on for long.
+    pub(crate) async fn still_knows(&self, caller: &Caller) -> bool {
+        let Some(session) = &caller.session else { return self.knows_token(caller) };
+        let row = session::Entity::find_by_id(session.id.to_vec()).one(self.0.store.reader()).await;
+        let is_valid = |row: session::Model| self.now() < expires_at(row.created_at, row.seen_at);
+        row.ok().flatten().is_some_and(is_valid) && self.account(session.account.id).is_some()
     }
 
     /// Ends a session, or all of its account's.

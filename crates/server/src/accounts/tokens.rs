@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use fanfare::{StoreError, core::Fault};
+use fanfare::{Store, StoreError, core::Fault};
 use jiff::Timestamp;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +20,14 @@ use super::{
     secrets,
     users::{checked_name, refuse, time},
 };
-use crate::auth::{Actor, Caller, Limits, Scope};
+use crate::auth::{Actor, Caller, Limits, Scope, Signing};
+
+/// What the ids of tokens begin with in the audit.
+const OBJECT: &str = "token:";
+
+/// Where signing secrets are kept.
+pub(super) const TABLE: &str = "fanfare_tokens";
+pub(super) const SIGNING_SECRET: &str = "signing_secret";
 
 /// A token to be made.
 #[derive(Clone, Debug)]
@@ -30,6 +37,17 @@ pub(crate) struct TokenSpec {
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) event_types: Option<Vec<String>>,
     pub(crate) jobs: Option<Vec<Uuid>>,
+    /// Whether what is sent with it has to be signed.
+    pub(crate) signed: bool,
+}
+
+/// What was made and is shown this once.
+#[derive(Debug)]
+pub(crate) struct MadeToken {
+    pub(crate) token: SecretString,
+    /// What to sign with, where what is sent with it has to be signed.
+    pub(crate) signing_secret: Option<SecretString>,
+    pub(crate) view: TokenView,
 }
 
 /// A token as it is shown: without itself.
@@ -41,6 +59,7 @@ pub(crate) struct TokenView {
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) event_types: Option<Vec<String>>,
     pub(crate) jobs: Option<Vec<Uuid>>,
+    pub(crate) signed: bool,
     pub(crate) last_used_at: Option<Timestamp>,
     pub(crate) created_by: String,
     pub(crate) created_at: Timestamp,
@@ -58,9 +77,10 @@ pub(super) struct KnownToken {
 }
 
 impl KnownToken {
-    pub(super) fn read(row: token::Model, before: &Known) -> Result<Self, StoreError> {
+    pub(super) fn read(row: token::Model, before: &Known, store: &Store) -> Result<Self, StoreError> {
         let scope = Scope::parse(&row.scope)
             .ok_or(StoreError::Corrupt { what: "token", detail: "its scope is unknown".into() })?;
+        let signing = row.signing_secret.as_ref().map(|sealed| signing(store, row.id, sealed)).transpose()?;
         let noted = row.last_used_at.unwrap_or_default();
         let used = before.tokens.get(&row.id).map_or(0, |token| token.used_at.load(Ordering::Relaxed));
         let view = TokenView {
@@ -70,12 +90,13 @@ impl KnownToken {
             expires_at: row.expires_at.map(time).transpose()?,
             event_types: list(row.event_types.as_deref())?,
             jobs: list(row.jobs.as_deref())?,
+            signed: signing.is_some(),
             last_used_at: None,
             created_by: row.created_by,
             created_at: time(row.created_at)?,
         };
         Ok(Self {
-            caller: Arc::new(Caller::token(&view)),
+            caller: Arc::new(Caller::token(&view, signing)),
             view,
             used_at: AtomicI64::new(used.max(noted)),
             noted_at: AtomicI64::new(noted),
@@ -97,6 +118,7 @@ impl TokenView {
             "expires_at": self.expires_at.map(|at| at.to_string()),
             "event_types": self.event_types,
             "jobs": self.jobs,
+            "signed": self.signed,
         })
     }
 }
@@ -113,17 +135,21 @@ impl Accounts {
         Some(token.caller.clone())
     }
 
+    /// Whether the token that this caller came with is still good. The operator's always is.
+    pub(super) fn knows_token(&self, caller: &Caller) -> bool {
+        let Some(id) = caller.id.strip_prefix(OBJECT) else { return true };
+        let known = self.known();
+        let token = id.parse().ok().and_then(|id: Uuid| known.tokens.get(&id));
+        token.is_some_and(|token| token.view.expires_at.is_none_or(|expires_at| self.now() < expires_at))
+    }
+
     /// All tokens, oldest first, also those that have expired.
     pub(crate) fn tokens(&self) -> Vec<TokenView> {
         self.known().tokens.values().map(|token| token.view()).collect()
     }
 
     /// Makes a token. It is shown this once. The caller has checked that its limits name what exists.
-    pub(crate) async fn create_token(
-        &self,
-        actor: &Actor,
-        spec: TokenSpec,
-    ) -> Result<(SecretString, TokenView), AccessError> {
+    pub(crate) async fn create_token(&self, actor: &Actor, spec: TokenSpec) -> Result<MadeToken, AccessError> {
         let (name, mut faults) = checked_name(&spec.name);
         let now = self.now();
         if spec.expires_at.is_some_and(|expires_at| expires_at <= now) {
@@ -138,10 +164,17 @@ impl Accounts {
             expires_at: spec.expires_at,
             event_types: spec.event_types,
             jobs: spec.jobs,
+            signed: spec.signed,
             last_used_at: None,
             created_by: actor.name.clone(),
             created_at: now,
         };
+        // Encrypted while no change of the key can come between.
+        let tx = self.change().await?;
+        let signing_secret = spec.signed.then(secrets::signing_secret);
+        let sealed = signing_secret
+            .as_ref()
+            .map(|secret| self.0.store.seal(TABLE, view.id, SIGNING_SECRET, secret.expose_secret().as_bytes()));
         let row = token::ActiveModel {
             id: Set(view.id),
             name: Set(view.name.clone()),
@@ -153,13 +186,13 @@ impl Accounts {
             last_used_at: Set(None),
             created_by: Set(view.created_by.clone()),
             created_at: Set(now.as_millisecond()),
+            signing_secret: Set(sealed.transpose()?),
         };
-        let tx = self.change().await?;
         token::Entity::insert(row).exec_without_returning(&tx).await?;
         let after = Some(view.described());
         self.audit(&tx, actor, Change { action: "token.create", object: object(view.id), before: None, after }).await?;
         self.in_force(tx).await?;
-        Ok((token, view))
+        Ok(MadeToken { token, signing_secret, view })
     }
 
     /// Deletes a token: it is not known any more from now on.
@@ -203,7 +236,7 @@ impl Accounts {
 }
 
 impl Caller {
-    fn token(view: &TokenView) -> Self {
+    fn token(view: &TokenView, signing: Option<Signing>) -> Self {
         let limits = (view.event_types.is_some() || view.jobs.is_some()).then(|| Limits {
             event_types: view.event_types.iter().flatten().cloned().collect(),
             jobs: view.jobs.iter().flatten().copied().collect(),
@@ -214,13 +247,20 @@ impl Caller {
             scope: view.scope,
             limits,
             session: None,
+            signing,
         }
     }
 }
 
+fn signing(store: &Store, id: Uuid, sealed: &[u8]) -> Result<Signing, StoreError> {
+    let secret = store.open_sealed(TABLE, id, SIGNING_SECRET, sealed)?;
+    let signing = std::str::from_utf8(&secret).ok().and_then(Signing::new);
+    signing.ok_or(StoreError::Corrupt { what: "token", detail: "its signing secret has another form".into() })
+}
+
 /// What the audit calls a token.
 fn object(id: Uuid) -> String {
-    format!("token:{id}")
+    format!("{OBJECT}{id}")
 }
 
 fn list<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<Vec<T>>, StoreError> {

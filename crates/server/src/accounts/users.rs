@@ -279,8 +279,8 @@ pub(super) fn checked_name(name: &str) -> (String, Vec<Fault>) {
     let length = name.chars().count();
     let wrong = if !(1..=LONGEST_NAME).contains(&length) {
         Some(format!("a name has 1 to {LONGEST_NAME} characters"))
-    } else if name.chars().any(char::is_control) {
-        Some("a name is one line, without control characters".to_owned())
+    } else if fanfare::core::text::lines(&name) != name || name.contains('\n') {
+        Some("a name is one line, without control characters or marks of direction".to_owned())
     } else {
         None
     };

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use fanfare::core::JobId;
 use uuid::Uuid;
 
+use super::Signing;
 use crate::{accounts::Session, problem::Problem};
 
 /// What a caller may do.
@@ -55,6 +56,8 @@ pub(crate) struct Caller {
     pub(crate) limits: Option<Limits>,
     /// The session, where it is a browser's.
     pub(crate) session: Option<Session>,
+    /// What its requests have to be signed with, if they have to be.
+    pub(crate) signing: Option<Signing>,
 }
 
 /// All that a token may send. What is not named may not be sent.
@@ -70,7 +73,7 @@ impl Caller {
     /// The token that the operator gives or finds in a file.
     pub(crate) fn operator() -> Self {
         let actor = "token:admin-token".into();
-        Self { id: "admin-token".into(), actor, scope: Scope::Admin, limits: None, session: None }
+        Self { id: "admin-token".into(), actor, scope: Scope::Admin, limits: None, session: None, signing: None }
     }
 
     /// An account that has signed in.
@@ -81,6 +84,7 @@ impl Caller {
             scope: session.account.role.scope(),
             limits: None,
             session: Some(session),
+            signing: None,
         }
     }
 

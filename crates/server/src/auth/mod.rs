@@ -7,6 +7,7 @@ mod browser;
 mod caller;
 mod limits;
 mod peer;
+mod signing;
 
 use std::{marker::PhantomData, net::IpAddr, sync::Arc};
 
@@ -20,6 +21,7 @@ pub(crate) use caller::{Actor, Caller, Limits, Scope};
 pub use limits::RateLimits;
 pub(crate) use limits::Requests;
 pub(crate) use peer::{Peer, Proxies, this_machine};
+pub(crate) use signing::{Signing, Unproven, message_id};
 
 use crate::{
     accounts::{Session, hash_of_secret},
@@ -98,6 +100,10 @@ impl<N: Needs> FromRequestParts<AppState> for Allowed<N> {
         if !caller.scope.covers(N::SCOPE) {
             return Err(Problem::forbidden(N::SCOPE.as_str()));
         }
+        if let Some(signing) = &caller.signing {
+            // Whatever reads the body finds it there.
+            parts.extensions.insert(Unproven { signing: signing.clone(), now: state.accounts.now() });
+        }
         Ok(Self { caller, address, needs: PhantomData })
     }
 }
@@ -138,6 +144,19 @@ impl FromRequestParts<AppState> for Visitor {
         let address = state.proxies.client(parts);
         state.requests.count_address(address, state.accounts.now())?;
         Ok(Self { address, headers: parts.headers.clone() })
+    }
+}
+
+/// Anybody at all, also from a page that is not ours: only counted.
+#[derive(Debug)]
+pub(crate) struct Passerby;
+
+impl FromRequestParts<AppState> for Passerby {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        state.requests.count_address(state.proxies.client(parts), state.accounts.now())?;
+        Ok(Self)
     }
 }
 

@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{is_deeper_than, parse};
-use crate::problem::{Kind, Problem};
+use crate::{
+    auth::Unproven,
+    problem::{Kind, Problem},
+};
 
 /// How large bodies may be, in bytes, and how deeply they may be nested.
 pub(crate) mod limit {
@@ -30,7 +33,7 @@ pub(crate) mod limit {
 }
 
 /// How long a body may take to arrive: one that comes a byte at a time does not keep us for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A body of at most `LIMIT` bytes that says it is JSON and is nested at most `DEPTH` levels; not parsed yet.
 #[derive(Debug)]
@@ -44,6 +47,9 @@ impl<const LIMIT: usize, const DEPTH: usize, S: Sync> FromRequest<S> for Documen
         check_type(&parts.headers)?;
         let reading = timeout(PATIENCE, read(&parts.headers, body, LIMIT));
         let bytes = reading.await.map_err(|_| Problem::new(Kind::TIMEOUT, "the body did not arrive in time"))??;
+        if let Some(unproven) = parts.extensions.get::<Unproven>() {
+            unproven.prove(&parts.headers, &bytes)?;
+        }
         if is_deeper_than(&bytes, DEPTH) {
             return Err(Problem::new(Kind::TOO_DEEP, format!("a body is nested at most {DEPTH} levels deep")));
         }

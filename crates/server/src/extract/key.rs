@@ -7,26 +7,35 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{auth::Caller, problem::Problem};
+use crate::{
+    auth::{Caller, message_id},
+    problem::Problem,
+};
 
-/// The header `Idempotency-Key`, where there is one.
-#[derive(Debug)]
-pub(crate) struct IdempotencyKey(Option<String>);
+/// By what a request says it can be known again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IdempotencyKey {
+    /// The header `Idempotency-Key`.
+    header: Option<String>,
+    /// The id of a signed message.
+    message: Option<String>,
+}
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
-        let text = std::str::from_utf8(value.as_bytes());
-        let text = text.map_err(|_| Problem::fault("", "the header Idempotency-Key is not text"))?;
-        Ok(Self(Some(text.to_owned())))
+        let header = parts.headers.get("idempotency-key").map(|value| std::str::from_utf8(value.as_bytes()));
+        let header = header.transpose().map_err(|_| Problem::fault("", "the header Idempotency-Key is not text"))?;
+        Ok(Self { header: header.map(Into::into), message: message_id(&parts.headers).map(Into::into) })
     }
 }
 
 impl IdempotencyKey {
-    /// No header, as for an event in a batch.
-    pub(crate) const NONE: Self = Self(None);
+    /// For the event at this place of a batch, to which no header belongs alone.
+    pub(crate) fn in_batch(&self, place: usize) -> Self {
+        Self { header: None, message: self.message.as_ref().map(|id| format!("{id}/{place}")) }
+    }
 }
 
 /// By what a repeat of this request is known. The hash is over what was understood, not over the bytes: the
@@ -39,13 +48,25 @@ pub(crate) fn idempotency(
     document: &impl Serialize,
 ) -> Result<Option<Idempotency>, Problem> {
     let pointer = "/idempotency_key";
-    let key = match (header.0, in_body) {
-        (Some(header), Some(body)) if header != body => {
+    let IdempotencyKey { header, message } = header;
+    // Only who has to sign is believed to have meant it.
+    let message = message.filter(|_| caller.signing.is_some());
+    let (key, scope) = match (header, in_body, message) {
+        (Some(header), Some(body), _) if header != body => {
             return Err(Problem::fault(pointer, "the header Idempotency-Key holds another key: send one of the two"));
         }
-        (Some(key), _) => key,
-        (None, Some(key)) => key.to_owned(),
-        (None, None) => return Ok(None),
+        (_, Some(key), _) => (key.to_owned(), endpoint),
+        // A header is not signed: with another one, the same message could be sent again.
+        (Some(header), None, Some(id)) if header != id => {
+            return Err(Problem::fault(
+                pointer,
+                "the key of a signed message stands in its body, or is its webhook-id",
+            ));
+        }
+        // Wherever it is sent again.
+        (_, None, Some(id)) => (id, "signed"),
+        (Some(key), None, None) => (key, endpoint),
+        (None, None, None) => return Ok(None),
     };
     if !(1..=255).contains(&key.chars().count()) {
         return Err(Problem::fault(pointer, "an idempotency key has 1 to 255 characters"));
@@ -57,7 +78,7 @@ pub(crate) fn idempotency(
     }
     let mut text = String::new();
     canonical(&value, &mut text);
-    let scope = format!("{} {endpoint}", caller.id);
+    let scope = format!("{} {scope}", caller.id);
     Ok(Some(Idempotency { scope, key, body_hash: Sha256::digest(text).to_vec() }))
 }
 
@@ -95,7 +116,7 @@ mod tests {
 
     fn check(header: Option<&str>, body: Option<&str>, document: &Value) -> Result<Option<Idempotency>, u16> {
         let caller = Caller { id: "t".into(), ..Caller::operator() };
-        let header = IdempotencyKey(header.map(Into::into));
+        let header = IdempotencyKey { header: header.map(Into::into), message: None };
         idempotency(&caller, "POST /events", header, body, document).map_err(|problem| problem.status())
     }
 
@@ -111,6 +132,25 @@ mod tests {
         assert_eq!(check(Some(""), None, &document).unwrap_err(), 422);
         assert_eq!(check(None, Some(&"ä".repeat(256)), &document).unwrap_err(), 422);
         assert!(check(None, Some(&"ä".repeat(255)), &document).is_ok());
+    }
+
+    #[test]
+    fn a_signed_message_is_known_by_its_id() {
+        let signing = crate::auth::Signing::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let of = |signing: &Option<crate::auth::Signing>, header: Option<&str>, body: Option<&str>| {
+            let caller = Caller { id: "t".into(), signing: signing.clone(), ..Caller::operator() };
+            let key = IdempotencyKey { header: header.map(Into::into), message: Some("m".into()) };
+            let found = idempotency(&caller, "POST /events", key, body, &json!({}));
+            found.map(|found| found.map(|found| (found.scope, found.key))).map_err(|problem| problem.status())
+        };
+        let known = |scope: &str, key: &str| Ok(Some((scope.to_owned(), key.to_owned())));
+        assert_eq!(of(&signing, None, None), known("t signed", "m"));
+        assert_eq!(of(&signing, Some("m"), None), known("t signed", "m"));
+        assert_eq!(of(&signing, None, Some("k")), known("t POST /events", "k"));
+        assert_eq!(of(&signing, Some("another"), None), Err(422));
+        assert_eq!(of(&None, None, None), Ok(None), "an id that nothing proves");
+        let batch = IdempotencyKey { header: Some("h".into()), message: Some("m".into()) }.in_batch(3);
+        assert_eq!((batch.header, batch.message.as_deref()), (None, Some("m/3")));
     }
 
     #[test]

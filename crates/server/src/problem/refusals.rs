@@ -66,6 +66,10 @@ refusals! {
         "403" "Another site may have asked for this, or the set-up link is not valid",
         "429" "Too many attempts: `Retry-After` says when to go on",
     }
+    /// Somebody asks too often.
+    TooMany {
+        "429" "Too many requests: `Retry-After` says when to go on",
+    }
     /// What any operation can answer.
     Failing {
         "500" "The server's own mistake",

@@ -18,6 +18,7 @@ use crate::{
     extract::{Id, Json, NoQuery, Query, Strict, shape},
     problem::{BadBody, BadQuery, Conflicting, Denied, Missing, Problem, Stale},
     reply::{NoContent, Reply},
+    witness,
 };
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -62,10 +63,7 @@ async fn create(
     _: NoQuery,
     Json(input): Json<ChannelInput>,
 ) -> Result<Reply<Channel>, Problem> {
-    let view = app.engine.create_channel(input.into()).await?;
-    let change = Change::of("channel.create", object(view.id), None::<&Described<'_>>, Some(&described(&view)));
-    app.accounts.record(&by.actor(), change).await;
-    let channel = Channel::from(view);
+    let channel = Channel::from(witness::by(&app, &by).create_channel(input.into()).await?);
     Ok(Reply::created(format!("/api/v1/channels/{}", channel.id()), channel))
 }
 
@@ -116,9 +114,8 @@ async fn update(
     let change: ChannelChange = shape(body.clone())?;
     let before = app.engine.channel(id).ok_or_else(no_channel)?;
     let is_expected = |channel: &ChannelView| if_match.allows(&etag(channel));
-    let channel = app.engine.update_channel(id, change.of(&body, &before.kind)?, Some(&is_expected)).await?;
-    let change = Change::of("channel.update", object(id), Some(&described(&before)), Some(&described(&channel)));
-    app.accounts.record(&by.actor(), change).await;
+    let patch = change.of(&body, &before.kind)?;
+    let channel = witness::by(&app, &by).update_channel(id, patch, Some(&is_expected)).await?;
     let etag = etag(&channel);
     Ok(Reply::ok(channel.into()).tagged(&etag))
 }
@@ -143,11 +140,8 @@ async fn delete(
     if_match: IfMatch,
     Query(query): Query<DeleteQuery>,
 ) -> Result<NoContent, Problem> {
-    let before = app.engine.channel(id).ok_or_else(no_channel)?;
     let is_expected = |channel: &ChannelView| if_match.allows(&etag(channel));
-    app.engine.delete_channel(id, query.force, Some(&is_expected)).await?;
-    let change = Change::of("channel.delete", object(id), Some(&described(&before)), None::<&Described<'_>>);
-    app.accounts.record(&by.actor(), change).await;
+    witness::by(&app, &by).delete_channel(id, query.force, Some(&is_expected)).await?;
     Ok(NoContent)
 }
 
@@ -185,9 +179,15 @@ fn no_channel() -> Problem {
     Problem::not_found("channel")
 }
 
-/// What the audit calls a channel.
-fn object(id: ChannelId) -> String {
-    format!("channel:{}", id.0)
+/// What the audit says of a channel that is made, changed or deleted.
+pub(crate) fn change(before: Option<&ChannelView>, after: Option<&ChannelView>) -> Change<'static> {
+    let action = match (before, after) {
+        (None, _) => "channel.create",
+        (Some(_), Some(_)) => "channel.update",
+        (Some(_), None) => "channel.delete",
+    };
+    let object = before.or(after).map(|channel| format!("channel:{}", channel.id.0)).unwrap_or_default();
+    Change::of(action, object, before.map(described).as_ref(), after.map(described).as_ref())
 }
 
 /// The mark of what can be changed in a channel. Its health is not part of it: a change would otherwise be

@@ -71,13 +71,14 @@ async fn send(
 async fn send_batch(
     State(app): State<AppState>,
     Allowed { caller, .. }: Allowed<ToSend>,
+    key: IdempotencyKey,
     _: NoQuery,
     Document(body): Document<{ limit::BATCH }, { limit::BATCH_DEPTH }>,
 ) -> Result<Reply<BatchResults>, Problem> {
     let batch: BatchInput<'_> = parse(&body)?;
     // All at once rather than one after the other, so that they are stored in one transaction.
-    let results = batch.events.into_iter().map(async |event| {
-        let outcome = match read_one(event, &caller) {
+    let results = batch.events.into_iter().enumerate().map(async |(place, event)| {
+        let outcome = match read_one(event, &caller, key.in_batch(place)) {
             Ok((submission, key)) => app.engine.accept(submission, key).await.map_err(Problem::from),
             Err(problem) => Err(problem),
         };
@@ -91,7 +92,11 @@ async fn send_batch(
     Ok(Reply::accepted(BatchResults { results: join_all(results).await }))
 }
 
-fn read_one(event: &RawValue, caller: &Caller) -> Result<(Submission, Option<Idempotency>), Problem> {
+fn read_one(
+    event: &RawValue,
+    caller: &Caller,
+    key: IdempotencyKey,
+) -> Result<(Submission, Option<Idempotency>), Problem> {
     let text = event.get();
     if text.len() > limit::EVENT {
         return Err(Problem::new(Kind::TOO_LARGE, format!("an event may be at most {} bytes long", limit::EVENT)));
@@ -99,7 +104,7 @@ fn read_one(event: &RawValue, caller: &Caller) -> Result<(Submission, Option<Ide
     let event: EventInput = parse(text.as_bytes())?;
     caller.may_send(event.event_type())?;
     let in_body = event.idempotency_key.as_deref();
-    let key = idempotency(caller, "POST /events/batch", IdempotencyKey::NONE, in_body, &event)?;
+    let key = idempotency(caller, "POST /events/batch", key, in_body, &event)?;
     Ok((event.into(), key))
 }
 

@@ -16,6 +16,7 @@ use crate::{
     extract::{Id, IdempotencyKey, Json, Name, NoQuery, Strict, idempotency, limit, shape},
     problem::{BadBody, BadQuery, Conflicting, Denied, Missing, Problem, Stale},
     reply::{NoContent, Reply},
+    witness,
 };
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -56,10 +57,7 @@ async fn create(
     _: NoQuery,
     Json(input): Json<JobInput>,
 ) -> Result<Reply<Job>, Problem> {
-    let view = app.engine.create_job(input.into()).await?;
-    let change = Change::of("job.create", object(view.id), None::<&JobInput>, Some(&JobInput::of(&view)));
-    app.accounts.record(&by.actor(), change).await;
-    let job = Job::new(view, true);
+    let job = Job::new(witness::by(&app, &by).create_job(input.into()).await?, true);
     Ok(Reply::created(format!("/api/v1/jobs/{}", job.id()), job))
 }
 
@@ -110,12 +108,9 @@ async fn update(
     let _alone = app.editing_jobs.lock().await;
     let job = app.engine.job(id).await?.ok_or_else(no_job)?;
     if_match.check(&etag(&job))?;
-    let before = JobInput::of(&job);
-    let mut merged = serde_json::to_value(&before).map_err(|error| Problem::internal(&error))?;
+    let mut merged = serde_json::to_value(JobInput::of(&job)).map_err(|error| Problem::internal(&error))?;
     merge_patch(&mut merged, &patch);
-    let job = app.engine.update_job(id, shape::<JobInput>(merged)?.into()).await?;
-    let change = Change::of("job.update", object(id), Some(&before), Some(&JobInput::of(&job)));
-    app.accounts.record(&by.actor(), change).await;
+    let job = witness::by(&app, &by).update_job(id, shape::<JobInput>(merged)?.into()).await?;
     Ok(tagged(job, true))
 }
 
@@ -138,9 +133,7 @@ async fn delete(
     let _alone = app.editing_jobs.lock().await;
     let job = app.engine.job(id).await?.ok_or_else(no_job)?;
     if_match.check(&etag(&job))?;
-    app.engine.delete_job(id).await?;
-    let change = Change::of("job.delete", object(id), Some(&JobInput::of(&job)), None::<&JobInput>);
-    app.accounts.record(&by.actor(), change).await;
+    witness::by(&app, &by).delete_job(id).await?;
     Ok(NoContent)
 }
 
@@ -156,10 +149,7 @@ async fn rotate_key(
     Id(id): Id<JobId>,
     _: NoQuery,
 ) -> Result<Reply<Job>, Problem> {
-    let job = app.engine.rotate_ping_key(id).await?;
-    let change = Change { action: "job.ping_key", object: object(id), ..Change::default() };
-    app.accounts.record(&by.actor(), change).await;
-    Ok(tagged(job, true))
+    Ok(tagged(witness::by(&app, &by).rotate_ping_key(id).await?, true))
 }
 
 /// Report a run of a job.
@@ -192,6 +182,22 @@ async fn report(
 
 fn no_job() -> Problem {
     Problem::not_found("job")
+}
+
+/// What the audit says of a job that is made, changed or deleted.
+pub(crate) fn change(before: Option<&JobView>, after: Option<&JobView>) -> Change<'static> {
+    let action = match (before, after) {
+        (None, _) => "job.create",
+        (Some(_), Some(_)) => "job.update",
+        (Some(_), None) => "job.delete",
+    };
+    let id = before.or(after).map(|job| object(job.id)).unwrap_or_default();
+    Change::of(action, id, before.map(JobInput::of).as_ref(), after.map(JobInput::of).as_ref())
+}
+
+/// What the audit says of a job that gets a new check-in key.
+pub(crate) fn key_change(job: &JobView) -> Change<'static> {
+    Change { action: "job.ping_key", object: object(job.id), ..Change::default() }
 }
 
 /// What the audit calls a job.

@@ -13,6 +13,7 @@ use crate::{
     extract::NoQuery,
     problem::{BadQuery, Denied, Problem},
     reply::Reply,
+    witness,
 };
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -43,10 +44,19 @@ async fn rotate(
     by: Allowed<ToAdminister>,
     _: NoQuery,
 ) -> Result<Reply<KeysRotated>, Problem> {
-    let Rotated { secrets, fingerprint } = app.keys.rotate(&app.engine).await?;
+    let rotated = app.keys.rotate(&witness::by(&app, &by)).await?;
+    let Rotated { secrets, fingerprint } = &rotated;
     tracing::info!(secrets, key = fingerprint, "all secrets were encrypted anew");
-    let rotated = KeysRotated { secrets, key: fingerprint, new: app.keys.are_ours() };
-    let change = Change::of("keys.rotate", "keys", None::<&KeysRotated>, Some(&rotated));
-    app.accounts.record(&by.actor(), change).await;
-    Ok(Reply::ok(rotated))
+    Ok(Reply::ok(KeysRotated::new(&rotated, app.keys.are_ours())))
+}
+
+impl KeysRotated {
+    fn new(Rotated { secrets, fingerprint }: &Rotated, new: bool) -> Self {
+        Self { secrets: *secrets, key: fingerprint.clone(), new }
+    }
+}
+
+/// What the audit says of a change of keys.
+pub(crate) fn change(rotated: &Rotated, new: bool) -> Change<'static> {
+    Change::of("keys.rotate", "keys", None::<&KeysRotated>, Some(&KeysRotated::new(rotated, new)))
 }

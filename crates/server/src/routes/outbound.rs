@@ -13,6 +13,7 @@ use crate::{
     extract::{Json, NoQuery},
     problem::{BadBody, BadQuery, Conflicting, Denied, Problem, Stale},
     reply::Reply,
+    witness,
 };
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -56,11 +57,13 @@ async fn replace(
     if_match.check(&etag(&present))?;
     let networks = input.networks(present.locked)?;
     let expected = if_match.is_given().then_some(&present);
-    let settings = app.engine.replace_outbound(networks, expected).await?;
-    let [before, after] = [present, settings.clone()].map(OutboundSettings::from);
-    let change = Change::of("settings.update", "settings:outbound", Some(&before), Some(&after));
-    app.accounts.record(&by.actor(), change).await;
-    Ok(whole(settings))
+    Ok(whole(witness::by(&app, &by).replace_outbound(networks, expected).await?))
+}
+
+/// What the audit says of a change of these settings.
+pub(crate) fn change(before: &EngineOutbound, after: &EngineOutbound) -> Change<'static> {
+    let [before, after] = [before, after].map(|settings| OutboundSettings::from(settings.clone()));
+    Change::of("settings.update", "settings:outbound", Some(&before), Some(&after))
 }
 
 fn whole(settings: EngineOutbound) -> Reply<OutboundSettings> {

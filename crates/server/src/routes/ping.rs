@@ -8,11 +8,14 @@ use axum::{
 use fanfare::{CheckIn, core::Outcome};
 use futures_util::StreamExt;
 use http::{HeaderValue, StatusCode};
+use tokio::time::{Instant, timeout_at};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::AppState,
-    problem::{Missing, Problem, Unavailable},
+    auth::Passerby,
+    extract::PATIENCE,
+    problem::{Missing, Problem, TooMany, Unavailable},
     reply,
 };
 
@@ -32,10 +35,11 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 #[utoipa::path(
     method(get, head, post), path = "/ping/{key}", tag = "jobs", security(()), operation_id = "ping",
     params(("key" = String, Path, description = "The job's check-in key")),
-    responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"), Missing, Unavailable)
+    responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"), Missing, TooMany, Unavailable)
 )]
 async fn ping(
     State(app): State<AppState>,
+    _: Passerby,
     path: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -53,10 +57,11 @@ async fn ping(
         ("key" = String, Path, description = "The job's check-in key"),
         ("signal" = String, Path, description = "`start`, `fail`, or an exit code")
     ),
-    responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"), Missing, Unavailable)
+    responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"), Missing, TooMany, Unavailable)
 )]
 async fn ping_with(
     State(app): State<AppState>,
+    _: Passerby,
     path: Result<Path<(String, String)>, PathRejection>,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -90,11 +95,13 @@ fn nobody() -> Problem {
     Problem::not_found("check-in address")
 }
 
-/// The end of a body. One that breaks off says what it said until then: the run has ended all the same.
+/// The end of a body. One that breaks off, or does not end in time, says what it said until then: the run has ended all
+/// the same.
 async fn end_of(body: Body) -> Vec<u8> {
     let mut stream = body.into_data_stream();
     let (mut kept, mut read) = (Vec::new(), 0);
-    while let Some(Ok(piece)) = stream.next().await {
+    let until = Instant::now() + PATIENCE;
+    while let Ok(Some(Ok(piece))) = timeout_at(until, stream.next()).await {
         read += piece.len();
         kept.extend_from_slice(&piece);
         if kept.len() > 2 * KEPT {

@@ -11,8 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::{AppState, Measures},
-    auth::{Allowed, ToRead},
-    problem::{Denied, Problem, Unavailable},
+    auth::{Allowed, Passerby, ToRead},
+    problem::{Denied, Problem, TooMany, Unavailable},
     reply::{self, Reply},
 };
 
@@ -43,9 +43,9 @@ async fn healthz() -> Reply<Alive> {
 /// Whether the database and the engine are ready.
 #[utoipa::path(
     get, path = "/readyz", tag = "service", security(()),
-    responses((status = 200, body = Alive), Unavailable)
+    responses((status = 200, body = Alive), TooMany, Unavailable)
 )]
-async fn readyz(State(app): State<AppState>) -> Result<Reply<Alive>, Problem> {
+async fn readyz(State(app): State<AppState>, _: Passerby) -> Result<Reply<Alive>, Problem> {
     app.engine.ready().await.map_err(|cause| Problem::unavailable(&cause))?;
     Ok(Reply::ok(OK))
 }

@@ -7,11 +7,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     accounts::AccessError,
     app::AppState,
-    auth::{SignedIn, Visitor, clear_cookie, set_cookie},
+    auth::{Passerby, SignedIn, Visitor, clear_cookie, set_cookie},
     dto::account::{PasswordChange, Session, Setup, SetupState, SignIn, SignOutQuery},
     extract::{Json, NoQuery, Query},
     life,
-    problem::{BadBody, BadQuery, Conflicting, Denied, Failing, Problem, Turned, WrongCredentials},
+    problem::{BadBody, BadQuery, Conflicting, Denied, Failing, Problem, TooMany, Turned, WrongCredentials},
     reply::{NoContent, Reply},
 };
 
@@ -25,9 +25,9 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// Whether the first account can be made.
 #[utoipa::path(
     get, path = "/api/v1/setup", tag = "accounts", security(()), operation_id = "show_setup",
-    responses((status = 200, body = SetupState), BadQuery)
+    responses((status = 200, body = SetupState), BadQuery, TooMany)
 )]
-async fn setup_state(State(app): State<AppState>, _: NoQuery) -> Reply<SetupState> {
+async fn setup_state(State(app): State<AppState>, _: Passerby, _: NoQuery) -> Reply<SetupState> {
     Reply::ok(SetupState { open: !app.accounts.is_set_up() })
 }
 

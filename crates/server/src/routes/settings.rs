@@ -3,7 +3,7 @@
 use axum::extract::State;
 use fanfare::{
     ConfigureError,
-    core::{NotificationSettings as CoreSettings, catalog::Layer, escape_pointer, merge_patch},
+    core::{Catalog, NotificationSettings as CoreSettings, catalog::Layer, escape_pointer, merge_patch},
 };
 use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,12 +11,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     accounts::Change,
     app::AppState,
-    auth::{Actor, Allowed, ToAdminister, ToRead},
+    auth::{Allowed, ToAdminister, ToRead},
     dto::settings::{EventSettings, EventSettingsInput, NotificationSettings, NotificationSettingsInput},
     etag::{ETag, IfMatch},
     extract::{Json, Name, NoQuery, Strict, shape},
     problem::{BadBody, BadQuery, Denied, Missing, Problem, Stale},
     reply::Reply,
+    witness,
 };
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -62,8 +63,7 @@ async fn replace(
     let present = app.engine.settings();
     if_match.check(&etag(&app, &present))?;
     let expected = if_match.is_given().then_some(&present);
-    let settings = app.engine.replace_settings(new.into(), expected).await?;
-    record(&app, &by.actor(), &present, &settings).await;
+    let settings = witness::by(&app, &by).replace_settings(new.into(), expected).await?;
     Ok(whole(&app, &settings))
 }
 
@@ -87,7 +87,7 @@ async fn update(
     Json(Strict(patch)): Json<Strict>,
 ) -> Result<Reply<NotificationSettings>, Problem> {
     shape::<NotificationSettingsInput>(patch.clone())?;
-    Ok(whole(&app, &merge(&app, &by.actor(), &if_match, &patch).await?))
+    Ok(whole(&app, &merge(&app, &by, &if_match, &patch).await?))
 }
 
 /// Change the settings of one event type.
@@ -122,13 +122,19 @@ async fn update_event(
     // A null takes its member out before the merged document is read, so the patch is checked by itself.
     shape::<EventSettingsInput>(patch.clone())?;
     let whole = json!({"events": {event_type.id.as_str(): patch}});
-    let settings = merge(&app, &by.actor(), &if_match, &whole).await;
+    let settings = merge(&app, &by, &if_match, &whole).await;
     let settings = settings.map_err(|problem| problem.relative_to(&format!("/events/{}", escape_pointer(&name))))?;
     Ok(Reply::ok(EventSettings::new(&settings, event_type)).tagged(&etag(&app, &settings)))
 }
 
 /// The settings with this change merged in, in force.
-async fn merge(app: &AppState, actor: &Actor, if_match: &IfMatch, patch: &Value) -> Result<CoreSettings, Problem> {
+async fn merge(
+    app: &AppState,
+    by: &Allowed<ToAdminister>,
+    if_match: &IfMatch,
+    patch: &Value,
+) -> Result<CoreSettings, Problem> {
+    let engine = witness::by(app, by);
     for _ in 0..TRIES {
         let present = app.engine.settings();
         if_match.check(&etag(app, &present))?;
@@ -136,11 +142,8 @@ async fn merge(app: &AppState, actor: &Actor, if_match: &IfMatch, patch: &Value)
         let mut merged = serde_json::to_value(input).map_err(|error| Problem::internal(&error))?;
         merge_patch(&mut merged, patch);
         let new = shape::<NotificationSettingsInput>(merged)?;
-        match app.engine.replace_settings(new.into(), Some(&present)).await {
-            Ok(settings) => {
-                record(app, actor, &present, &settings).await;
-                return Ok(settings);
-            }
+        match engine.replace_settings(new.into(), Some(&present)).await {
+            Ok(settings) => return Ok(settings),
             // Somebody else changed something else; only who asked for it needs to know.
             Err(ConfigureError::Changed) if !if_match.is_given() => {}
             Err(error) => return Err(error.into()),
@@ -149,10 +152,10 @@ async fn merge(app: &AppState, actor: &Actor, if_match: &IfMatch, patch: &Value)
     Err(Problem::changed())
 }
 
-async fn record(app: &AppState, actor: &Actor, before: &CoreSettings, after: &CoreSettings) {
-    let [before, after] = [before, after].map(|settings| NotificationSettings::new(settings, app.engine.catalog()));
-    let change = Change::of("settings.update", "settings:notifications", Some(&before), Some(&after));
-    app.accounts.record(actor, change).await;
+/// What the audit says of a change of these settings.
+pub(crate) fn change(before: &CoreSettings, after: &CoreSettings, catalog: &Catalog) -> Change<'static> {
+    let [before, after] = [before, after].map(|settings| NotificationSettings::new(settings, catalog));
+    Change::of("settings.update", "settings:notifications", Some(&before), Some(&after))
 }
 
 fn whole(app: &AppState, settings: &CoreSettings) -> Reply<NotificationSettings> {

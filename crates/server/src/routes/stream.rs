@@ -49,18 +49,20 @@ async fn watch(
     _: NoQuery,
 ) -> Result<Response, Problem> {
     let watcher = app.engine.watch().ok_or_else(|| Problem::unavailable(&"Fanfare is stopping"))?;
-    let sse = Sse::new(feed(app.engine.clone(), caller, watcher)).keep_alive(KeepAlive::default());
+    let sse = Sse::new(feed(app, caller, watcher)).keep_alive(KeepAlive::default());
     let mut response = sse.into_response();
     reply::mark(&mut response);
     Ok(response)
 }
 
-fn feed(engine: Engine, caller: Arc<Caller>, watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
+fn feed(app: AppState, caller: Arc<Caller>, watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
     // Said at once, so that whoever watches knows from when on.
     let began = stream::once(async { Ok(Event::default().comment("watching")) });
-    let changes = stream::unfold((engine, caller, watcher), |(engine, caller, mut watcher)| async move {
-        let events = gathered(&engine, &caller, &mut watcher).await?;
-        Some((stream::iter(events.into_iter().map(Ok)), (engine, caller, watcher)))
+    let changes = stream::unfold((app, caller, watcher), |(app, caller, mut watcher)| async move {
+        let events = gathered(&app.engine, &caller, &mut watcher).await?;
+        // Whose session or token has ended meanwhile is told nothing more.
+        let may_go_on = app.accounts.still_knows(&caller).await;
+        may_go_on.then(|| (stream::iter(events.into_iter().map(Ok)), (app, caller, watcher)))
     });
     began.chain(changes.flatten())
 }

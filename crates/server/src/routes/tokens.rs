@@ -31,6 +31,9 @@ async fn list(State(app): State<AppState>, _: Allowed<ToAdminister>, _: NoQuery)
 }
 
 /// Make a token. It is shown this once.
+///
+/// With `signed`, everything sent with it has to be signed with a secret that is shown this once as well, in the form
+/// of Standard Webhooks.
 #[utoipa::path(
     post, path = "/api/v1/tokens", tag = "accounts", security(("token" = ["admin"])), operation_id = "create_token",
     request_body = TokenInput,
@@ -49,8 +52,7 @@ async fn create(
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    let (token, view) = app.accounts.create_token(&by.actor(), input.into()).await?;
-    let token = NewToken::new(token, view);
+    let token = NewToken::from(app.accounts.create_token(&by.actor(), input.into()).await?);
     Ok(Reply::created(format!("/api/v1/tokens/{}", token.id()), token))
 }
 
@@ -83,6 +85,9 @@ fn faults(app: &Shared, input: &TokenInput) -> Vec<Fault> {
             Some(0) => faults.push(Fault::new(pointer, "a token that may send none of them is good for nothing")),
             _ => {}
         }
+    }
+    if input.signed && input.scope != Scope::Send {
+        faults.push(Fault::new("/signed", "only what is sent can be signed: this needs the scope send"));
     }
     for (i, event_type) in input.event_types.iter().flatten().enumerate() {
         if app.engine.catalog().get(event_type).is_none() {

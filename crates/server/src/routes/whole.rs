@@ -14,6 +14,7 @@ use crate::{
     extract::{Json, NoQuery, limit},
     problem::{BadBody, Denied, Problem},
     reply::Reply,
+    witness,
 };
 
 /// The server's own tables of configuration, beside the engine's: accounts and tokens, as hashes.
@@ -47,6 +48,7 @@ const TABLES: &[ConfigTable] = &[
             ("expires_at", Column::Number),
             ("created_by", Column::Text),
             ("created_at", Column::Number),
+            ("signing_secret", Column::Sealed),
         ],
         label: "name",
         unique: None,
@@ -99,7 +101,8 @@ async fn export(
 ) -> Result<Reply<ExportDocument>, Problem> {
     let document = app.engine.export(&input.passphrase.0, TABLES).await?;
     let change = Change { action: "configuration.export", object: "configuration".into(), ..Change::default() };
-    app.accounts.record(&by.actor(), change).await;
+    // It holds everything, so nobody gets it without a trace.
+    app.accounts.write_down(&by.actor(), change).await?;
     Ok(Reply::ok(ExportDocument(document)))
 }
 
@@ -120,11 +123,11 @@ async fn import(
 ) -> Result<Reply<ImportReport>, Problem> {
     let ImportInput { document, passphrase, dry_run } = input;
     check(&document.0)?;
-    let report = app.engine.import(&document.0, &passphrase.0, dry_run, TABLES).await?;
+    let report = witness::by(&app, &by).import(&document.0, &passphrase.0, dry_run, TABLES).await?;
     if report.applied {
         app.accounts.imported().await?;
     }
-    record(&app, &by, "configuration.import", report).await
+    Ok(Reply::ok(report.into()))
 }
 
 /// Make channels, jobs and settings what a document wants, by name.
@@ -142,23 +145,12 @@ async fn apply(
     _: NoQuery,
     Json(ApplyInput { document, dry_run }): Json<ApplyInput>,
 ) -> Result<Reply<ImportReport>, Problem> {
-    let report = app.engine.apply(&document.0, dry_run).await?;
-    record(&app, &by, "configuration.apply", report).await
+    Ok(Reply::ok(witness::by(&app, &by).apply(&document.0, dry_run).await?.into()))
 }
 
-/// Answers with a report; what it says was changed, the audit says, too.
-async fn record(
-    app: &AppState,
-    by: &Allowed<ToAdminister>,
-    action: &str,
-    report: fanfare::ImportReport,
-) -> Result<Reply<ImportReport>, Problem> {
-    let applied = report.applied;
-    let report = ImportReport::from(report);
-    if applied {
-        let after = serde_json::to_value(&report).ok();
-        let change = Change { action, object: "configuration".into(), after, ..Change::default() };
-        app.accounts.record(&by.actor(), change).await;
-    }
-    Ok(Reply::ok(report))
+/// What the audit says of a whole configuration that is written: where, and never values.
+pub(crate) fn change<'a>(action: &'a str, report: &fanfare::ImportReport) -> Change<'a> {
+    // A document of ours can always be written.
+    let after = serde_json::to_value(ImportReport::from(report.clone())).ok();
+    Change { action, object: "configuration".into(), after, ..Change::default() }
 }

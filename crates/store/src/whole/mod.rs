@@ -13,7 +13,7 @@ pub use difference::{Difference, RowChange, difference};
 pub use table::{Column, ConfigTable, TABLES};
 
 use crate::{
-    DeliveryState, Store, StoreError,
+    DeliveryState, Record, Store, StoreError,
     commit::immediate,
     entity::lane,
     queue::{shift, suppressed},
@@ -57,6 +57,7 @@ impl Store {
         &self,
         changes: &[(ConfigTable, Difference)],
         gone: &[(Uuid, Vec<Uuid>)],
+        record: Option<Record>,
     ) -> Result<(), StoreError> {
         let tx = immediate(&self.writer).await?;
         for (table, difference) in changes {
@@ -69,6 +70,7 @@ impl Store {
                 shift(&tx, self.owner(), state, to, *id, in_flight.clone(), suppressed).await?;
             }
         }
+        self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)
     }

@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub(crate) last_used_at: Option<i64>,
     pub(crate) created_by: String,
     pub(crate) created_at: i64,
+    /// Encrypted.
+    pub(crate) signing_secret: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
