@@ -8,7 +8,7 @@ use fanfare_testkit::{
     conformance::Secrets,
     smtp::{At, SmtpReceiver},
 };
-use fanfare_tests::{PATIENCE, Server, until};
+use fanfare_tests::{PATIENCE, Reply, Server, until};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -92,8 +92,9 @@ async fn no_secret_is_ever_seen() {
     let key = "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk=".to_owned();
     canaries.0.push(key.clone());
 
+    let mail_password = canaries.hatch("mail password");
     let mail = [
-        SmtpReceiver::builder().tls(&["127.0.0.1"]).start().await,
+        SmtpReceiver::builder().tls(&["127.0.0.1"]).account("me@mail.example", &mail_password).start().await,
         SmtpReceiver::builder().tls(&["127.0.0.1"]).account("me@mail.example", "another").start().await,
     ];
     mail[1].say_always(At::Auth, "535 5.7.8 no such password for you");
@@ -134,7 +135,11 @@ async fn no_secret_is_ever_seen() {
             _ => far.http.iter().map(|receiver| receiver.url("")).collect(),
         };
         for (n, at) in ends.iter().enumerate() {
-            let config = config(name, at, &mut |what: &str| canaries.hatch(&format!("{name}{n}{what}")));
+            let config = config(name, at, &mut |what: &str| match (name, n) {
+                // The one that the mail server knows.
+                ("email", 0) => mail_password.clone(),
+                _ => canaries.hatch(&format!("{name}{n}{what}")),
+            });
             for member in secret_members(&kind["config_schema"]) {
                 assert!(!config[&member].is_null(), "{name}: nothing secret in {member}");
             }
@@ -167,7 +172,10 @@ async fn no_secret_is_ever_seen() {
             _ => far.http.iter().map(|receiver| receiver.url("")).collect(),
         };
         for (n, at) in ends.iter().enumerate() {
-            let config = config(name, at, &mut |what: &str| canaries.hatch(&format!("{name}{n}{what}again")));
+            let config = config(name, at, &mut |what: &str| match (name, n) {
+                ("email", 0) => mail_password.clone(),
+                _ => canaries.hatch(&format!("{name}{n}{what}again")),
+            });
             // The services' own pace would take minutes.
             let pace = json!({ "rate": 1_000, "burst": 1_000 });
             let channel = json!({ "name": format!("{name} {n}"), "kind": name, "config": config, "delivery": pace });
@@ -200,6 +208,7 @@ async fn no_secret_is_ever_seen() {
     })
     .await;
 
+    let setup_key = people(&server, &mut canaries, &mut said).await;
     mistakes(&server, &mut canaries, &mut said, &admin).await;
     let document = ask(&mut said, Method::POST, "/export", Some(exported)).await.ok();
     let import = json!({ "document": document, "passphrase": passphrase, "dry_run": false });
@@ -222,13 +231,89 @@ async fn no_secret_is_ever_seen() {
     said.insert("metrics".into(), metrics.text());
 
     let secrets = canaries.secrets();
-    search(&server, &secrets, &said);
+    search(&server, &secrets, &said, &setup_key);
     assert_eq!(server.terminate().await, Some(0));
-    search(&server, &secrets, &said);
+    search(&server, &secrets, &said, &setup_key);
     // The secrets did go where they belong, so the search was for what was really used.
     assert!(far.http[0].requests().iter().any(|request| request.header("x-other") == Some(header.as_str())));
     assert!(far.http[1].requests().iter().any(|request| request.path.contains(&url)));
-    assert!(canaries.0.len() > 80, "{}", canaries.0.len());
+    assert!(!far.mail[0].mails().is_empty() && !far.mail[0].commands().is_empty());
+    assert!(canaries.0.len() > 90, "{}", canaries.0.len());
+}
+
+/// What lets people and programs in: passwords, cookies, the key of the set-up link, tokens and what goes with them.
+/// Gives that key.
+async fn people(server: &Server, canaries: &mut Canaries, said: &mut BTreeMap<String, String>) -> String {
+    let visitor = server.api().with_token(None);
+    let ask = async |method: Method, path: &str, cookie: &str, body: Option<Value>| {
+        let headers = [
+            ("content-type", "application/json"),
+            ("cookie", cookie),
+            ("fanfare-csrf", "1"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        visitor.exchange(method, &format!("/api/v1{path}"), &headers, body).await.unwrap()
+    };
+    let cookie_of = |reply: &Reply| {
+        let cookie = reply.headers["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let key = server.whole_log().split_once("/setup#").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    let first = canaries.hatch("first password");
+    let body = json!({ "key": key, "name": "Ada", "email": "ada@b.example", "password": first });
+    let entered = ask(Method::POST, "/setup", "", Some(body.clone())).await;
+    assert!(entered.is_ok(), "{}", entered.text());
+    said.insert("set-up".into(), entered.text());
+    said.insert("set-up again".into(), ask(Method::POST, "/setup", "", Some(body)).await.text());
+    let mut cookies = vec![cookie_of(&entered)];
+
+    let (second, guess) = (canaries.hatch("second password"), canaries.hatch("guessed password"));
+    for (what, password) in [("wrong", &guess), ("right", &first)] {
+        let body = json!({ "email": "ada@b.example", "password": password });
+        let reply = ask(Method::POST, "/session", "", Some(body)).await;
+        assert_eq!(reply.is_ok(), what == "right");
+        said.insert(format!("sign-in {what}"), reply.text());
+        if what == "right" {
+            cookies.push(cookie_of(&reply));
+        }
+    }
+    let change = |current: &str| json!({ "current_password": current, "new_password": second });
+    for current in [&guess, &first] {
+        let reply = ask(Method::PUT, "/session/password", &cookies[0], Some(change(current))).await;
+        said.insert(format!("password {}", said.len()), reply.text());
+    }
+    let other =
+        json!({ "name": "G", "email": "g@b.example", "role": "viewer", "password": canaries.hatch("other password") });
+    let other = ask(Method::POST, "/users", &cookies[0], Some(other)).await.ok();
+    said.insert("user".into(), other.to_string());
+    let path = format!("/users/{}", other["id"].as_str().unwrap());
+    for password in [canaries.hatch("reset password"), "short".into()] {
+        let reply = ask(Method::PATCH, &path, &cookies[0], Some(json!({ "password": password }))).await;
+        said.insert(format!("reset {}", said.len()), reply.text());
+    }
+    // Shown once, in the answer that makes them, and nowhere else.
+    for signed in [false, true] {
+        let body = json!({ "name": format!("t{signed}"), "scope": "send", "signed": signed });
+        let made = ask(Method::POST, "/tokens", &cookies[0], Some(body)).await.ok();
+        let token = made["token"].as_str().unwrap();
+        canaries.0.push(token.to_owned());
+        canaries.0.extend(made["signing_secret"].as_str().map(|secret| secret.trim_start_matches("whsec_").to_owned()));
+        let event = json!({ "type": "system_error", "data": { "component": "c", "error": "e" } });
+        let reply = visitor.with_token(Some(token)).call(Method::POST, "/events", Some(&event)).await;
+        assert_eq!(reply.is_ok(), !signed);
+        said.insert(format!("sent {signed}"), reply.text());
+    }
+    for path in ["/users", "/tokens", "/session", "/audit?limit=200"] {
+        said.insert(path.into(), ask(Method::GET, path, &cookies[0], None).await.text());
+    }
+    for cookie in &cookies {
+        let secret = cookie.split_once('=').unwrap().1.to_owned();
+        assert!(secret.len() > 30, "{secret}");
+        canaries.0.push(secret);
+    }
+    canaries.0.push(key.clone());
+    key
 }
 
 /// Secrets in the wrong place are secrets, too.
@@ -273,12 +358,14 @@ async fn mistakes(server: &Server, canaries: &mut Canaries, said: &mut BTreeMap<
     said.insert("basic".into(), reply.unwrap().text());
 }
 
-fn search(server: &Server, secrets: &Secrets, said: &BTreeMap<String, String>) {
+fn search(server: &Server, secrets: &Secrets, said: &BTreeMap<String, String>, setup_key: &str) {
     for (what, text) in said {
         secrets.assert_hidden(what, text);
     }
     let log = server.whole_log();
     assert!(log.contains("is listening on"), "there is a log");
+    // The one place where it is meant to be seen, once.
+    let log = log.replacen(&format!("/setup#{setup_key}"), "", 1);
     for line in log.lines() {
         secrets.assert_hidden("the log", line);
     }

@@ -7,7 +7,7 @@ use fanfare_tests::Server;
 use serde_json::{Value, json};
 
 /// How a kind is tried: a new kind is one line here.
-const KINDS: &[Kind] = &[
+pub(crate) const KINDS: &[Kind] = &[
     Kind::http(
         "webhook",
         |at| json!({ "url": format!("{at}/hooks/T0K3N") }),
@@ -62,14 +62,14 @@ const KINDS: &[Kind] = &[
     Kind { kind: "email", config: mail_config, service: Service::Mail },
 ];
 
-struct Kind {
-    kind: &'static str,
+pub(crate) struct Kind {
+    pub(crate) kind: &'static str,
     /// Its configuration, pointing at the receiver: for mail its port, else its URL without a slash at the end.
-    config: fn(&str) -> Value,
-    service: Service,
+    pub(crate) config: fn(&str) -> Value,
+    pub(crate) service: Service,
 }
 
-enum Service {
+pub(crate) enum Service {
     /// What the service answers when it is content, and what it refuses.
     Http(fn() -> Answer, Rules),
     Mail,
@@ -87,13 +87,13 @@ fn mail_config(port: &str) -> Value {
 }
 
 /// The other end of one channel.
-enum Far {
+pub(crate) enum Far {
     Http(Receiver, Rules),
     Mail(SmtpReceiver),
 }
 
 impl Far {
-    async fn start(service: &Service) -> (Self, String) {
+    pub(crate) async fn start(service: &Service) -> (Self, String) {
         match service {
             Service::Http(answer, rules) => {
                 let receiver = Receiver::start().await;

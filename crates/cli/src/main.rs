@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod failure;
 mod output;
+mod panics;
 mod passphrase;
 mod password;
 mod problem;
@@ -32,6 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Fails only where a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    panics::tell_the_user();
     let cli = Cli::parse();
     let json = cli.common.json;
     match run(cli) {

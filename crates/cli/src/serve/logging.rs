@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use super::lines::{Escaping, Lines};
 use crate::{config::LogFormat, output::colours_wanted};
 
 /// Something that hears what is logged.
@@ -14,9 +15,14 @@ pub(super) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
 pub(crate) fn start(level: LevelFilter, format: LogFormat, others: impl IntoIterator<Item = Listener>) {
     let log = match format {
         LogFormat::Text => {
-            fmt::layer().with_writer(io::stderr).with_ansi(colours_wanted(io::stderr().is_terminal())).boxed()
+            let coloured = colours_wanted(io::stderr().is_terminal());
+            let escaping = if coloured { Escaping::Coloured } else { Escaping::Text };
+            fmt::layer().with_writer(move || Lines { to: io::stderr(), escaping }).with_ansi(coloured).boxed()
         }
-        LogFormat::Json => fmt::layer().json().with_writer(io::stderr).flatten_event(true).boxed(),
+        LogFormat::Json => {
+            let lines = || Lines { to: io::stderr(), escaping: Escaping::Json };
+            fmt::layer().json().with_writer(lines).flatten_event(true).boxed()
+        }
     };
     // Fails where a log runs already, which is then as good.
     let log: Listener = log.with_filter(targets(level)).boxed();

@@ -2,6 +2,7 @@
 
 mod database;
 mod export;
+mod lines;
 mod lock;
 mod logging;
 mod measures;
@@ -28,7 +29,7 @@ use tokio::{
 use crate::{
     config::{Loaded, LogFormat, Settings},
     failure::Failure,
-    secret_files,
+    panics, secret_files,
 };
 use database::Database;
 use export::Export;
@@ -46,6 +47,7 @@ pub(crate) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let settings = &loaded.settings;
     let export = Export::start(settings)?;
     logging::start(settings.log, settings.log_format, export.listener());
+    panics::log();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
