@@ -308,6 +308,6 @@ async fn the_log_has_a_line_for_each_event_and_nothing_hidden() {
                 _ => events += usize::from(line.starts_with("20")),
             }
         }
-        assert!(events > 10, "{events}");
+        assert!(events >= 2, "both channels fail: {log}");
     }
 }

@@ -46,22 +46,24 @@ async fn who_is_slow_is_not_waited_for_without_end() {
     let server = Server::start().await;
     let job = server.api().job("nightly", &[]).await;
     let ping = server.api().get(&format!("/jobs/{job}")).await["ping_key"].as_str().unwrap().to_owned();
+    let form = "POST /sign-in HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n".to_owned();
     let post = |path: &str, token: &str| {
         let credentials = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
         format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{credentials}Content-Length: 100000\r\n\r\n")
     };
     let head = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ".to_owned();
-    let (silent, head, body, visitor, check_in) = tokio::join!(
+    let (silent, head, body, visitor, page, check_in) = tokio::join!(
         dribbling(connect(&server).await, String::new(), b""),
         dribbling(connect(&server).await, head, b"x"),
         dribbling(connect(&server).await, post("/api/v1/events", server.api().token()), b" "),
         dribbling(connect(&server).await, post("/api/v1/session", ""), b" "),
+        dribbling(connect(&server).await, form, b"x"),
         dribbling(connect(&server).await, post(&format!("/ping/{ping}"), ""), b"x"),
     );
     for (what, (said, took)) in [("silence", silent), ("head", head)] {
         assert!(MINUTE.contains(&took) && !said.starts_with("HTTP/1.1 2"), "{what}: {took} s, {said}");
     }
-    for (what, (said, took)) in [("body", body), ("sign-in", visitor)] {
+    for (what, (said, took)) in [("body", body), ("sign-in", visitor), ("page", page)] {
         assert!(MINUTE.contains(&took) && said.starts_with("HTTP/1.1 408 "), "{what}: {took} s, {said}");
     }
     // The run has ended, however little could be said of it.
@@ -93,6 +95,8 @@ async fn heads_and_bodies_have_a_size_and_a_depth() {
     assert_eq!(post("/events", text(room).to_string()).await, 202);
     assert_eq!(post("/events", text(room + 1).to_string()).await, 413);
     assert_eq!(post("/channels", json!({ "name": "x".repeat(1 << 20) }).to_string()).await, 413);
+    let reply = api.with_token(None).exchange(Method::POST, "/sign-in", &[], "x".repeat(16 * 1024 + 1)).await.unwrap();
+    assert_eq!(reply.status, 413);
     assert_eq!(post("/events/batch", " ".repeat((16 << 20) + 1)).await, 413);
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(post("/events", deep(64)).await, 422);

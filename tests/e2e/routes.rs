@@ -126,6 +126,35 @@ async fn an_anonymous_caller_gets_what_the_contract_lists() {
     assert_eq!(seen(server.api()).await, before);
 }
 
+/// Pages and what is no page: each says to the browser what it may do with it.
+#[tokio::test]
+async fn answers_are_strict_with_browsers() {
+    let (server, _) = furnished().await;
+    for path in
+        ["/sign-in", "/", "/channels", "/jobs", "/history", "/tokens", "/api/docs/", "/api/v1/channels", "/healthz"]
+    {
+        let reply = server.api().exchange(Method::GET, path, &[], "").await.unwrap();
+        assert_eq!(reply.status, 200, "{path}");
+        let says =
+            |name: &str| reply.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        assert_eq!(
+            (says("x-content-type-options").as_str(), says("cache-control").as_str()),
+            ("nosniff", "no-store"),
+            "{path}"
+        );
+        assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{path}");
+        if says("content-type").starts_with("text/html") {
+            // The API's document is shown by a library that writes styles; no script but ours runs there either.
+            let policy = says("content-security-policy").replace("style-src 'self' 'unsafe-inline'", "");
+            for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+                assert!(policy.contains(part) && !policy.contains("unsafe"), "{path}: {policy}");
+            }
+            assert!(["same-origin", "no-referrer"].contains(&says("referrer-policy").as_str()), "{path}");
+            assert!(!reply.text().contains("src=\"http") && !reply.text().contains("href=\"//"), "{path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_viewer_changes_nothing_but_the_own_password_and_sessions() {
     let (server, there) = furnished().await;

@@ -22,7 +22,17 @@ pub fn tool(arguments: &[&str]) -> Output {
 /// # Panics
 /// When the tool says that something is wrong.
 pub fn rows(file: &Path, sql: &str) -> Vec<Vec<String>> {
-    let output = tool(&["-batch", "-bail", "-noheader", "-separator", "\t", file.to_str().unwrap(), sql]);
+    let output = tool(&[
+        "-batch",
+        "-bail",
+        "-cmd",
+        ".timeout 5000",
+        "-noheader",
+        "-separator",
+        "\t",
+        file.to_str().unwrap(),
+        sql,
+    ]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && error.is_empty(), "{sql}: {error}");
     let text = String::from_utf8(output.stdout).unwrap();

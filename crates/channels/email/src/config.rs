@@ -155,11 +155,19 @@ fn check_mailbox(pointer: &str, text: &str, faults: &mut Vec<Fault>) -> Option<M
 }
 
 /// Whoever is named twice gets the mail once.
+/// As many as every mail server takes at once (RFC 5321, section 4.5.3.1.8).
+const MOST: usize = 100;
+
 fn check_recipients(to: &[String], faults: &mut Vec<Fault>) -> Vec<Mailbox> {
     if to.is_empty() {
         faults.push(Fault::new("/to", "give at least one address"));
     }
     let mut checked: Vec<Mailbox> = Vec::new();
+    if to.len() > MOST {
+        let detail = format!("there can be {MOST} addresses at the most: name a mailing list for more");
+        faults.push(Fault::new("/to", detail));
+        return checked;
+    }
     for (i, text) in to.iter().enumerate() {
         if let Some(mailbox) = check_mailbox(&format!("/to/{i}"), text, faults)
             && !checked.iter().any(|known| address::is_same(&known.email, mailbox.email.as_ref()))

@@ -50,6 +50,7 @@ fn what_can_be_used(#[case] changes: Value) {
 #[case(json!({"from": "a@mail.example\r\nBcc: x@y.example"}), "/from", "line breaks")]
 #[case(json!({"from": "a@mail.example, c@mail.example"}), "/from", "looks like")]
 #[case(json!({"to": []}), "/to", "at least one")]
+#[case(json!({"to": vec!["b@mail.example"; 101]}), "/to", "100 addresses")]
 #[case(json!({"to": ["b@mail.example", "b"]}), "/to/1", "looks like")]
 #[case(json!({"to": ["B\n <b@mail.example>"]}), "/to/0", "line breaks")]
 #[case(json!({"to": "b@mail.example"}), "/to", "sequence")]

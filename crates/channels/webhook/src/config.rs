@@ -152,8 +152,15 @@ const RESERVED: &[&str] = &[
     signature::SIGNATURE,
 ];
 
+/// How many headers there may be: servers take a hundred lines at the most, and the client has some of its own.
+const MOST: usize = 64;
+
 fn check_headers(headers: BTreeMap<String, Secret>, faults: &mut Vec<Fault>) -> Vec<(HeaderName, Secret)> {
     let mut checked: Vec<(HeaderName, Secret)> = Vec::new();
+    if headers.len() > MOST {
+        faults.push(Fault::new("/headers", format!("there can be {MOST} headers at the most")));
+        return checked;
+    }
     for (name, value) in headers {
         let pointer = format!("/headers/{}", escape_pointer(&name));
         match HeaderName::from_bytes(name.as_bytes()) {

@@ -18,6 +18,11 @@ use standardwebhooks::Webhook as Reference;
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// The webhook of a configuration, to which an address is added where it has none.
+/// So many headers, each of its own name.
+fn many(count: usize) -> Value {
+    (0..count).map(|n| (format!("X-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>().into()
+}
+
 fn webhook(mut config: Value) -> Http<Webhook> {
     config.as_object_mut().unwrap().entry("url").or_insert(json!("https://hooks.example/in?key=k3y"));
     from_value::<WebhookConfig>(config).unwrap().build().unwrap()
@@ -140,6 +145,7 @@ fn variables_are_read_when_they_are_used() {
 }
 
 #[rstest]
+#[case(json!({"headers": many(65)}), "/headers", "64 headers")]
 #[case(json!({"headers": {"bad name": "x"}}), "/headers/bad name", "letters")]
 #[case(json!({"headers": {"": "x"}}), "/headers/", "letters")]
 #[case(json!({"headers": {"a/b": "x"}}), "/headers/a~1b", "letters")]

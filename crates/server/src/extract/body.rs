@@ -24,6 +24,8 @@ pub(crate) mod limit {
     pub(crate) const EVENT: usize = 256 * 1024;
     /// A batch of events.
     pub(crate) const BATCH: usize = 16 * 1024 * 1024;
+    /// A form.
+    pub(crate) const FORM: usize = 16 * 1024;
     /// Everything else.
     pub(crate) const OTHER: usize = 1024 * 1024;
     /// Lists and objects within one another.
@@ -45,8 +47,7 @@ impl<const LIMIT: usize, const DEPTH: usize, S: Sync> FromRequest<S> for Documen
     async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        let reading = timeout(PATIENCE, read(&parts.headers, body, LIMIT));
-        let bytes = reading.await.map_err(|_| Problem::new(Kind::TIMEOUT, "the body did not arrive in time"))??;
+        let bytes = arrived(&parts.headers, body, LIMIT).await?;
         if let Some(unproven) = parts.extensions.get::<Unproven>() {
             unproven.prove(&parts.headers, &bytes)?;
         }
@@ -54,6 +55,19 @@ impl<const LIMIT: usize, const DEPTH: usize, S: Sync> FromRequest<S> for Documen
             return Err(Problem::new(Kind::TOO_DEEP, format!("a body is nested at most {DEPTH} levels deep")));
         }
         Ok(Self(bytes))
+    }
+}
+
+/// A form as browsers send it; not parsed yet.
+#[derive(Debug)]
+pub(crate) struct Form(pub(crate) Bytes);
+
+impl<S: Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        arrived(&parts.headers, body, limit::FORM).await.map(Self)
     }
 }
 
@@ -93,6 +107,12 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
             || sub.len() > 5 && sub.get(sub.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case("+json"))
     });
     if is_json { Ok(()) } else { Err(Problem::new(Kind::MEDIA_TYPE, "send the body as application/json")) }
+}
+
+/// Reads at most `limit` bytes, if they come in time.
+async fn arrived(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let reading = timeout(PATIENCE, read(headers, body, limit));
+    reading.await.map_err(|_| Problem::new(Kind::TIMEOUT, "the body did not arrive in time"))?
 }
 
 /// Reads at most `limit` bytes. A body that comes in one piece, as nearly all do, is not copied.

@@ -8,7 +8,7 @@ mod query;
 mod shape;
 mod strict;
 
-pub(crate) use body::{Document, Json, JsonOrNothing, PATIENCE, limit};
+pub(crate) use body::{Document, Form, Json, JsonOrNothing, PATIENCE, limit};
 pub(crate) use depth::is_deeper_than;
 pub(crate) use key::{IdempotencyKey, idempotency};
 pub(crate) use path::{Id, Name};

@@ -1,7 +1,6 @@
 //! Signing in, which works without a script, and the set-up of the first account.
 
 use axum::{
-    body::Bytes,
     extract::{RawQuery, State},
     response::{IntoResponse, Redirect, Response},
 };
@@ -17,6 +16,7 @@ use super::{
 use crate::{
     app::AppState,
     auth::{Visitor as Anybody, set_cookie},
+    extract::Form,
     life,
     problem::Problem,
 };
@@ -38,7 +38,7 @@ pub(super) async fn show(State(app): State<AppState>, RawQuery(query): RawQuery)
     if app.accounts.is_set_up() { form(&next, "", None) } else { not_set_up() }
 }
 
-pub(super) async fn sign_in(State(app): State<AppState>, visitor: Anybody, body: Bytes) -> Response {
+pub(super) async fn sign_in(State(app): State<AppState>, visitor: Anybody, Form(body): Form) -> Response {
     let (email, next) = (value(&body, "email"), safe(value(&body, "next")));
     let password = SecretString::from(value(&body, "password"));
     match app.accounts.sign_in(&email, password, visitor.address).await {

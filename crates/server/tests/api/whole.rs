@@ -32,13 +32,18 @@ pub(crate) async fn whole(api: &Api, channel: &str) {
     assert_eq!(import(&document, "wrong horse", true).await.pointers(422), ["/passphrase"]);
     assert_eq!(import(&json!({}), passphrase, true).await.pointers(422), ["/document/format"]);
     let mut later = document.clone();
-    later["version"] = 2.into();
+    later["version"] = 3.into();
     assert_eq!(import(&later, passphrase, true).await.pointers(422), ["/document/version"]);
 
     let at = document["sections"]["channels"].as_array().unwrap().iter().position(|row| row["id"] == channel).unwrap();
     let before = document["sections"]["channels"][at]["name"].clone();
-    let mut renamed = document.clone();
-    renamed["sections"]["channels"][at]["name"] = "Imported".into();
+    let mut edited = document.clone();
+    edited["sections"]["channels"][at]["name"] = "Edited".into();
+    assert_eq!(import(&edited, passphrase, true).await.pointers(422), ["/document/seal"]);
+    let path = format!("/api/v1/channels/{channel}");
+    api.patch(&path, json!({"name": "Imported"})).await.expect(200);
+    let mut renamed = api.post("/api/v1/export", json!({"passphrase": passphrase})).await.expect(200);
+    api.patch(&path, json!({"name": before})).await.expect(200);
     let planned = import(&renamed, passphrase, true).await.expect(200);
     let change = json!([{"id": channel, "name": "Imported", "pointers": ["/name"]}]);
     assert_eq!((&planned["applied"], &section(&planned)["changed"]), (&json!(false), &change));
