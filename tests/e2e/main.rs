@@ -30,11 +30,8 @@ mod outbound;
 mod own_event_type;
 mod pg_dump;
 mod process;
-<<<<<<< HEAD
 mod reminders;
-=======
 mod routes;
->>>>>>> bb0004b (Keep what is logged on its line, say of a panic where it was, and try to break in)
 mod routing;
 mod rules;
 mod run;

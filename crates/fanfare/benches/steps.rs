@@ -29,7 +29,7 @@ impl Channels for Known {
 }
 
 fn system_error(catalog: &Catalog) -> &EventType {
-    catalog.get(&"system_error".into()).expect("a builtin type")
+    catalog.get("system_error").expect("a builtin type")
 }
 
 fn plans(criterion: &mut Criterion) {
@@ -59,7 +59,7 @@ fn words(criterion: &mut Criterion) {
     let renderer = Renderer::new(&catalog).expect("wordings");
     let mut group = criterion.benchmark_group("render");
     for event_type in ["system_error", "user_login", "backup_success"] {
-        let event_type = catalog.get(&event_type.into()).expect("a builtin type");
+        let event_type = catalog.get(event_type).expect("a builtin type");
         group.bench_function(event_type.id.to_string(), |bench| {
             bench.iter(|| renderer.render(event_type, black_box(&event_type.sample), Timestamp::UNIX_EPOCH));
         });
