@@ -119,7 +119,7 @@ async fn written(dir: &Path) -> NewEvent {
     let accepted = engine.accept(submission, None).await.expect("accepted");
     let event = store.event(accepted.id.0).await.expect("a store").expect("the event");
     let deliveries = store.deliveries_of(vec![event.id]).await.expect("a store");
-    NewEvent { event, deliveries, key: None, last_run: None, next_run: None }
+    NewEvent { event, deliveries, key: None, last_run: None, next_run: None, follows: Vec::new() }
 }
 
 /// So many events like `one`.
@@ -131,7 +131,7 @@ fn commit(one: &NewEvent, count: usize) -> Commit {
         for delivery in &mut deliveries {
             (delivery.id, delivery.event_id) = (Uuid::now_v7(), event.id);
         }
-        commit.insert(NewEvent { event, deliveries, key: None, last_run: None, next_run: None });
+        commit.insert(NewEvent { event, deliveries, key: None, last_run: None, next_run: None, follows: Vec::new() });
     }
     commit
 }
