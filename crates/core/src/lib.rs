@@ -11,6 +11,7 @@ pub mod catalog;
 mod channel;
 mod conceal;
 mod config;
+mod digest;
 mod event;
 mod fault;
 mod http_channel;
@@ -37,6 +38,7 @@ pub use channel::{
     Attempt, AttemptInfo, Channel, ErrorKind, Receipt, Recipients, SendError, Transport, TransportError,
 };
 pub use config::{BuildError, ChannelConfig, Kind, Registry, keep_secrets, merge_patch};
+pub use digest::{DigestPolicy, Waiting, digest};
 pub use event::{Condition, ConditionState, Event, JobRef};
 pub use fault::{Fault, escape_pointer};
 pub use http_channel::{Http, HttpChannel, one_line, parse_retry_after, status_line, verdict, verdict_saying};
