@@ -59,6 +59,8 @@ impl Birth {
                 expires_at,
                 is_own,
                 span: Span::none(),
+                since: now,
+                members: None,
             });
             told.push(AcceptedDelivery {
                 id,
@@ -134,6 +136,8 @@ fn delivery_row(
         last_status: None,
         last_outcome: None,
         last_detail: None,
+        digest_id: None,
+        digest_count: None,
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) async fn end(store: &Store, now: Timestamp, retention: Duration) -> R
     let conditions = store.forget_conditions(before(retention), SLICE).await?;
     store.forget_follows().await?;
     let events = store.prune(before(retention), EVENTS).await?;
-    let more = [held, keys, conditions].contains(&SLICE) || events == EVENTS;
+    let digests = store.prune_digests(before(retention), EVENTS).await?;
+    let more = [held, keys, conditions].contains(&SLICE) || [events, digests].contains(&EVENTS);
     Ok(Ended { more, deliveries: held > 0 || events > 0 })
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use fanfare_core::{AttemptInfo, ChannelId, DeliveryId, EventId, EventTypeId, JobId, Notification};
-use fanfare_store::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, EventRow, HourCount, Page, StoreError};
+use fanfare_store::{
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState, DigestRow, EventRow, HourCount, Page, StoreError,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -46,10 +48,21 @@ pub struct DeliveryView {
     pub possibly_duplicate: bool,
     /// Whether it was a test.
     pub test: bool,
+    /// The digest in which it is told, or was.
+    pub digest: Option<DigestView>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it was delivered.
     pub delivered_at: Option<Timestamp>,
+}
+
+/// Several deliveries that are told as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestView {
+    /// The digest's identity, which receivers see in place of the deliveries'.
+    pub id: Uuid,
+    /// How many it tells.
+    pub count: u32,
 }
 
 /// A delivery with everything that is known of it.
@@ -170,11 +183,17 @@ impl Engine {
         let event = event.ok_or(StoreError::Corrupt { what: "delivery", detail: "its event is missing".into() })?;
         let own = event.user_notification.filter(|_| row.target.starts_with("user:"));
         let notification: Notification = read("notification", own.as_deref().unwrap_or(&event.notification))?;
-        let failed = self.inner.store.failed_attempts(id.0).await?;
+        let mut failed = self.inner.store.failed_attempts(id.0).await?;
+        let mut digest = None;
+        if let Some(id) = row.digest_id {
+            failed.extend(self.inner.store.failed_attempts(id).await?);
+            failed.sort_by_key(|attempt| attempt.id);
+            digest = self.inner.store.digest(id).await?.filter(|_| row.digest_count.is_some());
+        }
         let kept = failed.iter().rev().find_map(|attempt| attempt.payload.clone());
         let (payload, rebuilt) = match kept {
             Some(kept) => (Some(kept), None),
-            None => self.rebuild(&row, &notification),
+            None => self.rebuild(&row, &notification, digest)?,
         };
         let attempts = attempts(&row, failed);
         Ok(Some(DeliveryDetail { view: delivery_view(row), notification, payload, rebuilt, attempts }))
@@ -194,6 +213,7 @@ impl Engine {
         if self.inner.current.get().channels.entry(channel).is_none() {
             return Err(ConfigureError::Conflict("its channel has been deleted".into()));
         }
+        // One that waits as part of a digest takes the whole of it along; one that was given up with a digest goes alone.
         // A pending one that cannot be moved is in a lane's memory: its attempt is next, or under way.
         self.revive(vec![row.id], channel).await.map(drop)
     }
@@ -212,6 +232,12 @@ impl Engine {
         let mut retried = 0;
         for channel in channels.filter(|id| channel.is_none_or(|channel| channel == *id)) {
             let mut last = None;
+            if state == DeliveryState::Pending {
+                let digests = self.inner.store.waiting_digests(channel.0, event_type).await?;
+                if !digests.is_empty() {
+                    retried += self.revive(digests, channel).await?;
+                }
+            }
             loop {
                 let slice = self.inner.store.stalled(state, channel.0, event_type, last, began).await?;
                 let Some(end) = slice.last() else { break };
@@ -231,12 +257,17 @@ impl Engine {
 
     /// What goes out for a delivery with the channel's present configuration, and whether that has changed since
     /// the latest attempt.
-    fn rebuild(&self, row: &DeliveryRow, notification: &Notification) -> (Option<String>, Option<bool>) {
+    fn rebuild(
+        &self,
+        row: &DeliveryRow,
+        notification: &Notification,
+        digest: Option<DigestRow>,
+    ) -> Result<(Option<String>, Option<bool>), StoreError> {
         let snapshot = self.inner.current.get();
-        let Some(entry) = snapshot.channels.entry(row.channel_id.into()) else { return (None, Some(true)) };
+        let Some(entry) = snapshot.channels.entry(row.channel_id.into()) else { return Ok((None, Some(true))) };
         let at = row.last_attempt_at.unwrap_or(row.created_at);
         let recipients = row.recipients.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let info = AttemptInfo {
+        let mut info = AttemptInfo {
             delivery_id: row.id.into(),
             event_id: row.event_id.into(),
             event_type: EventTypeId::from(row.event_type.as_str()),
@@ -245,11 +276,19 @@ impl Engine {
             at: time(at),
             variables: &*self.inner.outside.variables,
         };
-        (payload(&Arc::clone(entry), notification, &info).ok(), Some(entry.row.updated_at > at))
+        let words;
+        let mut said = notification;
+        if let Some(digest) = digest {
+            (info.delivery_id, info.event_id, info.job) = (digest.id.into(), digest.event_id.into(), None);
+            words = read("notification", &digest.notification)?;
+            said = &words;
+        }
+        Ok((payload(&Arc::clone(entry), said, &info).ok(), Some(entry.row.updated_at > at)))
     }
 }
 
 pub(crate) fn delivery_view(row: DeliveryRow) -> DeliveryView {
+    let digest = row.digest_id.zip(row.digest_count);
     let failed = row.last_outcome.as_deref().is_some_and(|outcome| outcome != "delivered");
     let ended = matches!(row.state, DeliveryState::Suppressed | DeliveryState::Dead);
     DeliveryView {
@@ -269,6 +308,7 @@ pub(crate) fn delivery_view(row: DeliveryRow) -> DeliveryView {
         last_error: row.last_detail.filter(|_| failed || ended),
         possibly_duplicate: row.possibly_duplicate,
         test: row.test,
+        digest: digest.map(|(id, count)| DigestView { id, count: u32::try_from(count).unwrap_or(0) }),
         created_at: time(row.created_at),
         delivered_at: row.delivered_at.map(time),
     }

@@ -40,7 +40,7 @@ pub use fanfare_store::{
 };
 pub use janitor::RETENTION;
 pub use lane::LanePolicy;
-pub use ledger::{AttemptView, DeliveryDetail, DeliveryView};
+pub use ledger::{AttemptView, DeliveryDetail, DeliveryView, DigestView};
 pub use node::LEASE;
 pub use preview::{Preview, PreviewError};
 pub use types::*;

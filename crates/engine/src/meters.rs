@@ -101,12 +101,7 @@ impl Meters {
         let attempted = &done.attempted;
         counter!(ATTEMPTS, "kind" => kind.to_owned(), "outcome" => attempted.outcome).increment(1);
         if attempted.next == Next::Delivered {
-            // A delivery's id begins with the time at which it was made.
-            let made = attempted.delivery_id.get_timestamp().map_or(0, |time| {
-                let (seconds, nanos) = time.to_unix();
-                i64::try_from(seconds).unwrap_or(0) * 1_000 + i64::from(nanos) / 1_000_000
-            });
-            let took = (attempted.at + attempted.duration_ms - made).max(0);
+            let took = (attempted.at + attempted.duration_ms - done.since.as_millisecond()).max(0);
             self.delivery.record(took as f64 / 1_000.0);
         }
     }

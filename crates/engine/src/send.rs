@@ -32,6 +32,10 @@ pub(crate) struct Leased {
     pub(crate) is_own: bool,
     /// Its time in the lane, from where it is taken in to what became of it.
     pub(crate) span: Span,
+    /// When it was accepted; of a digest, when its first member was.
+    pub(crate) since: Timestamp,
+    /// How many it tells of, where it is a digest.
+    pub(crate) members: Option<u32>,
 }
 
 /// What attempts are made with.
@@ -72,6 +76,8 @@ pub(crate) struct Done {
     /// The start of this node that made the attempt; only as the same may it be recorded.
     pub(crate) owner: i64,
     pub(crate) channel_id: ChannelId,
+    /// When what was tried had been accepted.
+    pub(crate) since: Timestamp,
     pub(crate) attempted: Attempted,
 }
 
@@ -151,6 +157,7 @@ impl Tried {
             detail: String::new(),
             possibly_duplicate: false,
             failure: None,
+            is_digest: self.leased.members.is_some(),
         };
         match self.result {
             Ok(receipt) => attempted.detail = receipt.detail,
@@ -179,6 +186,7 @@ impl Leased {
             detail: "its time ran out while its channel could not send".into(),
             possibly_duplicate: false,
             failure: None,
+            is_digest: self.members.is_some(),
         }
     }
 }

@@ -354,5 +354,7 @@ fn test_row(sent: Sent, event: &Event, said: &Said) -> DeliveryRow {
         last_status: status.map(i32::from),
         last_outcome: Some(outcome.into()),
         last_detail: Some(detail),
+        digest_id: None,
+        digest_count: None,
     }
 }

@@ -33,7 +33,7 @@ impl Home {
             .unwrap()
             .addresses(AddressPolicy::with_loopback())
             .retry(RetryPolicy { schedule: vec![Duration::from_millis(50)], jitter: 0.0, ..RetryPolicy::default() })
-            .lanes(LanePolicy { probes: probes.to_vec(), failing_after: Duration::ZERO })
+            .lanes(LanePolicy { probes: probes.to_vec(), failing_after: Duration::ZERO, ..LanePolicy::default() })
             .start()
             .await
             .unwrap()

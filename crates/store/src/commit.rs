@@ -10,11 +10,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    AttemptRow, ConditionId, DeliveryRow, DeliveryState, EventRow, Follow, HeldConditions, LastRun, Store, StoreError,
-    ToldRow, Watch,
+    AttemptRow, Changed, ConditionId, DeliveryRow, DeliveryState, EventRow, Follow, HeldConditions, LastRun, Store,
+    StoreError, ToldRow, Watch,
     condition::ConditionChanges,
     config::CHANNEL_DELETED,
     counters::{ADD_HERE, Counts, upsert},
+    digest,
     entity::idempotency,
     follow,
     listen::tell,
@@ -76,6 +77,8 @@ pub struct Attempted {
     pub possibly_duplicate: bool,
     /// For a failed attempt: its id and what was sent.
     pub failure: Option<(Uuid, Option<String>)>,
+    /// Whether it is a digest that was tried; what is said of it goes for all of its members.
+    pub is_digest: bool,
 }
 
 /// What follows from an attempt.
@@ -100,6 +103,7 @@ pub struct Commit {
     deliveries: Vec<DeliveryRow>,
     attempts: Vec<AttemptRow>,
     outcomes: [Vec<Attempted>; DeliveryState::ALL.len()],
+    digests: [Vec<Attempted>; DeliveryState::ALL.len()],
     /// A later key of the same name takes the place of an earlier one.
     keys: BTreeMap<(String, String), (KnownKey, i64)>,
     last_runs: BTreeMap<Uuid, (LastRun, Option<Watch>, i64)>,
@@ -155,7 +159,8 @@ impl Commit {
         if attempted.next == Next::Suppressed {
             attempted.detail = CHANNEL_DELETED.into();
         }
-        self.outcomes[state_after(attempted.next) as usize].push(attempted);
+        let outcomes = if attempted.is_digest { &mut self.digests } else { &mut self.outcomes };
+        outcomes[state_after(attempted.next) as usize].push(attempted);
     }
 
     fn is_empty(&self) -> bool {
@@ -167,6 +172,7 @@ impl Commit {
             && self.conditions.is_empty()
             && self.follows.is_empty()
             && self.outcomes.iter().all(Vec::is_empty)
+            && !self.has_digests()
     }
 
     /// How the counters change by what is inserted.
@@ -179,10 +185,18 @@ impl Commit {
         counts
     }
 
+    /// Whether digests are recorded, and with them deliveries that are not named.
+    fn has_digests(&self) -> bool {
+        self.digests.iter().any(|outcomes| !outcomes.is_empty())
+    }
+
     /// The deliveries that it makes or changes.
-    pub fn changed(&self) -> Vec<Uuid> {
+    pub fn changed(&self) -> Changed {
+        if self.has_digests() {
+            return Changed::Many;
+        }
         let recorded = self.outcomes.iter().flatten().map(|attempted| attempted.delivery_id);
-        self.deliveries.iter().map(|delivery| delivery.id).chain(recorded).collect()
+        Changed::These(self.deliveries.iter().map(|delivery| delivery.id).chain(recorded).collect())
     }
 
     /// Writes it all over the connection of this thread, row by row.
@@ -202,6 +216,12 @@ impl Commit {
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             if !outcomes.is_empty() {
                 let changed = tx.each(&record_one(state, owner), outcomes.into_iter().map(tables::outcome))?;
+                counts = counts.and_moved(DeliveryState::Pending, state, changed);
+            }
+        }
+        for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.digests) {
+            if !outcomes.is_empty() {
+                let changed = digest::record_here(tx, owner, state, outcomes)?;
                 counts = counts.and_moved(DeliveryState::Pending, state, changed);
             }
         }
@@ -240,11 +260,17 @@ impl Commit {
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
             statements.extend(pieces(outcomes).map(|rows| record(owner, state, rows.into_iter().map(tables::outcome))));
         }
+        for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.digests) {
+            let one = |rows: Vec<Attempted>| digest::record(owner, state, rows.into_iter().map(tables::outcome));
+            statements.extend(pieces(outcomes).map(one));
+        }
         if births != Counts::default() {
             statements.push(births.add(DbBackend::Postgres, owner));
         }
-        if !changed.is_empty() {
-            statements.push(tell(&changed));
+        match changed {
+            Changed::These(ids) if ids.is_empty() => {}
+            Changed::These(ids) => statements.push(tell(&ids)),
+            Changed::Many => statements.push(tell(&[])),
         }
         Ok(statements)
     }
@@ -335,7 +361,7 @@ fn set_last_run_many() -> String {
 }
 
 /// The placeholder of a column's value in a statement for one row.
-fn place_in<const N: usize>(columns: &Columns<N>, name: &str) -> String {
+pub(crate) fn place_in<const N: usize>(columns: &Columns<N>, name: &str) -> String {
     format!("?{}", columns.0.iter().position(|(column, _)| *column == name).unwrap_or_default() + 1)
 }
 
@@ -357,37 +383,39 @@ fn state_after(next: Next) -> DeliveryState {
     }
 }
 
-/// What the UPDATE of an outcome sets, each value being called what `value` says; and which delivery may change: the one
-/// that this start owns and that is still pending.
-fn recorded(state: DeliveryState, owner: i64, value: impl Fn(&'static str) -> String) -> (String, String) {
-    let [id, counts, due_at, at, duration_ms, status, outcome, detail, possibly_duplicate] =
+/// The UPDATE of an outcome, each value being called what `value` says; the delivery is `owner`'s afterwards.
+pub(crate) fn recorded(state: DeliveryState, owner: &str, value: impl Fn(&'static str) -> String) -> String {
+    let [_, counts, due_at, at, duration_ms, status, outcome, detail, possibly_duplicate] =
         tables::OUTCOME.0.map(|(name, _)| value(name));
     let ended_if = |is: DeliveryState| if state == is { format!("{at} + {duration_ms}") } else { "NULL".into() };
-    let set = format!(
+    format!(
         "UPDATE fanfare_deliveries SET state = {}, attempts = attempts + {counts}, due_at = {due_at}, \
-         owner = NULL, held_at = {}, delivered_at = {}, last_attempt_at = {at}, \
+         owner = {owner}, held_at = {}, delivered_at = {}, last_attempt_at = {at}, \
          last_duration_ms = {duration_ms}, last_status = {status}, last_outcome = {outcome}, last_detail = {detail}, \
          possibly_duplicate = fanfare_deliveries.possibly_duplicate OR {possibly_duplicate}",
         state.number(),
         ended_if(DeliveryState::Held),
         ended_if(DeliveryState::Delivered),
-    );
-    let which = format!(
+    )
+}
+
+/// Which delivery may change: the one that this start owns and that is still pending.
+fn mine(owner: i64, id: &str) -> String {
+    format!(
         "WHERE fanfare_deliveries.id = {id} AND fanfare_deliveries.state = 0 AND fanfare_deliveries.owner = {owner}"
-    );
-    (set, which)
+    )
 }
 
 /// The UPDATE for one outcome, for SQLite.
 fn record_one(state: DeliveryState, owner: i64) -> String {
-    let (set, which) = recorded(state, owner, |name| place_in(&tables::OUTCOME, name));
-    format!("{set} {which}")
+    let value = |name| place_in(&tables::OUTCOME, name);
+    format!("{} {}", recorded(state, "NULL", value), mine(owner, &value("id")))
 }
 
 /// The UPDATE for many outcomes, for PostgreSQL; it moves the counters by as many as it changes.
 fn record(owner: i64, state: DeliveryState, rows: impl ExactSizeIterator<Item = [Value; 9]>) -> Statement {
-    let (set, which) = recorded(state, owner, |name| format!("v.{name}"));
-    let update = format!("{set} FROM v {which}");
+    let set = recorded(state, "NULL", |name| format!("v.{name}"));
+    let update = format!("{set} FROM v {}", mine(owner, "v.id"));
     if state == DeliveryState::Pending {
         return tables::OUTCOME.with(rows, &update);
     }

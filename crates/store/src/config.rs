@@ -10,10 +10,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    DeliveryState, Record, Store, StoreError, Watch,
+    Record, Store, StoreError, Watch,
     commit::immediate,
     entity::{channel, job, lane, setting},
-    queue::{shift, suppressed},
+    queue::suppress_all,
     rotate::place,
     tables::clean,
 };
@@ -152,9 +152,7 @@ impl Store {
         for row in jobs {
             self.put_job_in(&tx, row).await?;
         }
-        for state in [DeliveryState::Pending, DeliveryState::Held] {
-            shift(&tx, self.owner(), state, DeliveryState::Suppressed, id, in_flight.clone(), suppressed).await?;
-        }
+        suppress_all(&tx, self.owner(), id, &in_flight).await?;
         self.keep(&tx, record).await?;
         self.touch(&tx).await?;
         Ok(tx.commit().await?)

@@ -11,9 +11,15 @@ use crate::{
     DeliveryState, Store, StoreError,
     commit::immediate,
     counters::Counts,
-    entity::{attempt, delivery, event},
+    entity::{attempt, delivery, digest, event},
     listen::tell_of_many,
 };
+
+/// Something that is old enough to be forgotten.
+#[derive(FromQueryResult)]
+struct Old {
+    id: Uuid,
+}
 
 impl Store {
     /// Gives up what has been held since before `since` (milliseconds since 1970), `limit` of it at the most, for the
@@ -56,10 +62,6 @@ impl Store {
     /// deliveries and attempts; `limit` events at the most, the oldest first. Counters stay as they are. Says how many
     /// events that were.
     pub async fn prune(&self, since: i64, limit: u64) -> Result<u64, StoreError> {
-        #[derive(FromQueryResult)]
-        struct Old {
-            id: Uuid,
-        }
         let sql = format!(
             "SELECT id FROM fanfare_events WHERE id < {} AND NOT EXISTS (SELECT 1 FROM fanfare_deliveries \
              WHERE event_id = fanfare_events.id AND state IN (0, 1)) ORDER BY id LIMIT {limit}",
@@ -81,6 +83,27 @@ impl Store {
         let told = Expr::cust("NOT EXISTS (SELECT 1 FROM fanfare_deliveries WHERE event_id = fanfare_events.id)");
         let forgotten =
             event::Entity::delete_many().filter(event::Column::Id.is_in(old)).filter(told).exec(&tx).await?;
+        tx.commit().await?;
+        Ok(forgotten.rows_affected)
+    }
+
+    /// Forgets digests that were made before `since` (milliseconds since 1970) and of which no delivery is left, with
+    /// their attempts; `limit` at the most, the oldest first. Says how many that were.
+    pub async fn prune_digests(&self, since: i64, limit: u64) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT id FROM fanfare_digests WHERE id < {} AND NOT EXISTS (SELECT 1 FROM fanfare_deliveries \
+             WHERE digest_id = fanfare_digests.id) ORDER BY id LIMIT {limit}",
+            self.mark(1),
+        );
+        let old = Statement::from_sql_and_values(self.backend(), sql, [Value::from(first_id_of(since))]);
+        let old: Vec<Uuid> =
+            Old::find_by_statement(old).all(&self.reader).await?.into_iter().map(|old| old.id).collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let tx = immediate(&self.writer).await?;
+        attempt::Entity::delete_many().filter(attempt::Column::DeliveryId.is_in(old.clone())).exec(&tx).await?;
+        let forgotten = digest::Entity::delete_many().filter(digest::Column::Id.is_in(old)).exec(&tx).await?;
         tx.commit().await?;
         Ok(forgotten.rows_affected)
     }

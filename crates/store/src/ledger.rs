@@ -41,6 +41,8 @@ pub struct DeliveryFilter {
     pub text: Option<TextSearch>,
     /// This one and later ones.
     pub since: Option<Uuid>,
+    /// Told in which digest.
+    pub digest_id: Option<Uuid>,
 }
 
 /// What became of the deliveries that were accepted in one hour.
@@ -136,6 +138,10 @@ impl Store {
         }
         if let Some(text) = &filter.text {
             query = query.filter(text.condition(self.backend()));
+        }
+        if let Some(digest_id) = filter.digest_id {
+            query = query.filter(delivery::Column::DigestId.eq(digest_id));
+            query = query.filter(delivery::Column::DigestCount.is_not_null());
         }
         Ok(query.all(&self.reader).await?)
     }

@@ -4,6 +4,7 @@ mod commit;
 mod condition;
 mod config;
 mod counters;
+mod digest;
 mod ends;
 mod entity;
 mod error;
@@ -29,6 +30,7 @@ mod whole;
 pub use commit::{Attempted, Commit, KnownKey, NewEvent, Next};
 pub use condition::{ConditionId, HeldConditions, KnownConditions, ToldRow};
 pub use config::{CHANNEL_DELETED, ChannelRow, JobRow, LastRun};
+pub use digest::{DigestRow, Freeze, Member};
 pub use entity::{
     attempt::Model as AttemptRow, delivery::Model as DeliveryRow, event::Model as EventRow, lane::Model as LaneRow,
 };

@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(MissedRuns),
             Box::new(RunsOfJobs),
             Box::new(Follows),
+            Box::new(Digests),
         ]
     }
 
@@ -178,6 +179,49 @@ CREATE TABLE fanfare_follows (
     needed BOOLEAN NOT NULL,
     PRIMARY KEY (delivery_id, after_id)
 ) {without_rowid};
+";
+
+/// Keeps what is told as one.
+struct Digests;
+
+impl MigrationName for Digests {
+    fn name(&self) -> &str {
+        "0008_digests"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Digests {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_tables(manager.get_connection(), DIGESTS).await
+    }
+}
+
+/// `event_id` is the first member's event, `since` when that was accepted, `members` how many there were when it was
+/// frozen, `is_own` says that all of them tell of a channel's health. `due_at` and `owner` are what a delivery has under
+/// these names; a digest that has ended, or whose members are held, is not due. Of a delivery, `digest_id` is the digest
+/// that it was frozen into, and `digest_count` how many that has, until the delivery is tried again by itself.
+const DIGESTS: &str = "
+CREATE TABLE fanfare_digests (
+    id {id} NOT NULL PRIMARY KEY,
+    channel_id {id} NOT NULL,
+    event_type TEXT NOT NULL,
+    event_id {id} NOT NULL,
+    recipients TEXT,
+    notification TEXT NOT NULL,
+    members INTEGER NOT NULL,
+    is_own BOOLEAN NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at BIGINT,
+    owner BIGINT,
+    expires_at BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+) {without_rowid};
+CREATE INDEX fanfare_digests_due ON fanfare_digests (channel_id, due_at, id) WHERE due_at IS NOT NULL;
+ALTER TABLE fanfare_deliveries ADD COLUMN digest_id {id};
+ALTER TABLE fanfare_deliveries ADD COLUMN digest_count INTEGER;
+CREATE INDEX fanfare_deliveries_digest ON fanfare_deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
 ";
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call

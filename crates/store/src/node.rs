@@ -15,6 +15,7 @@ use crate::{
     Store, StoreError,
     commit::immediate,
     counters::upsert,
+    digest,
     entity::{meta, node},
 };
 
@@ -111,5 +112,6 @@ fn fold() -> String {
 async fn free_orphans(tx: &impl ConnectionTrait) -> Result<u64, StoreError> {
     let sql = "UPDATE fanfare_deliveries SET owner = NULL, possibly_duplicate = TRUE \
                WHERE state = 0 AND owner > 0 AND owner NOT IN (SELECT id FROM fanfare_nodes)";
-    Ok(tx.execute_unprepared(sql).await?.rows_affected())
+    let freed = tx.execute_unprepared(sql).await?.rows_affected();
+    Ok(freed + digest::free_orphans(tx).await?)
 }

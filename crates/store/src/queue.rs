@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
-    sea_query::{Condition, Expr},
+    sea_query::{Condition, Expr, ExprTrait},
 };
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::{
     CHANNEL_DELETED, DeliveryRow, DeliveryState, EventRow, Store, StoreError,
     commit::immediate,
     counters::Counts,
+    digest::{self, FROZEN},
     entity::{delivery, event},
     follow::FREE,
     listen::{tell, tell_of_many},
@@ -49,9 +50,11 @@ impl Store {
     /// What waits in the database, by channel.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         // One step into the index for each channel, however much waits.
-        let sql = "SELECT * FROM (SELECT id AS channel_id, (SELECT MIN(due_at) FROM fanfare_deliveries \
-                   WHERE state = 0 AND owner IS NULL AND channel_id = fanfare_channels.id) AS due_at \
-                   FROM fanfare_channels) AS waiting WHERE due_at IS NOT NULL";
+        let due = due_of("fanfare_channels.id");
+        let sql = format!(
+            "SELECT * FROM (SELECT id AS channel_id, ({due}) AS due_at FROM fanfare_channels) AS waiting \
+             WHERE due_at IS NOT NULL"
+        );
         let statement = Statement::from_string(self.backend(), sql);
         Ok(Waiting::find_by_statement(statement).all(&self.writer).await?)
     }
@@ -62,12 +65,11 @@ impl Store {
         struct Due {
             due_at: Option<i64>,
         }
-        let sql = format!(
-            "SELECT MIN(due_at) AS due_at FROM fanfare_deliveries \
-             WHERE state = 0 AND owner IS NULL AND channel_id = {}",
-            self.mark(1)
-        );
-        let statement = Statement::from_sql_and_values(self.backend(), sql, [Value::from(channel_id)]);
+        let (sql, values) = match self.backend() {
+            DbBackend::Postgres => (due_of("$1"), vec![Value::from(channel_id)]),
+            _ => (due_of("?"), vec![Value::from(channel_id); 2]),
+        };
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         Ok(Due::find_by_statement(statement).one(&self.writer).await?.and_then(|row| row.due_at))
     }
 
@@ -97,9 +99,10 @@ impl Store {
         Ok(deliveries.into_iter().filter_map(with_event).collect())
     }
 
-    /// Gives deliveries that this node has in memory back to the database, due at once.
+    /// Gives deliveries and digests that this node has in memory back to the database, due at once.
     pub async fn release(&self, ids: Vec<Uuid>) -> Result<(), StoreError> {
         for ids in crate::rows::pieces(ids) {
+            self.release_digests(ids.clone()).await?;
             delivery::Entity::update_many()
                 .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
                 .filter(Expr::cust("state = 0"))
@@ -115,10 +118,12 @@ impl Store {
     /// nodes have in memory: they do the same.
     pub async fn hold(&self, channel_id: Uuid, in_flight: Vec<Uuid>, now: i64) -> Result<u64, StoreError> {
         let mine = self.mine();
-        self.shift(DeliveryState::Pending, DeliveryState::Held, channel_id, in_flight, |update| {
+        let to = DeliveryState::Held;
+        self.shift(DeliveryState::Pending, to, channel_id, in_flight, |update| {
             update
                 .filter(mine)
-                .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
+                // What is in a digest stays in it.
+                .col_expr(delivery::Column::Owner, Expr::cust(format!("CASE WHEN owner = {FROZEN} THEN {FROZEN} END")))
                 .col_expr(delivery::Column::DueAt, Expr::value(Option::<i64>::None))
                 .col_expr(delivery::Column::HeldAt, Expr::value(now))
         })
@@ -136,13 +141,18 @@ impl Store {
 
     /// Makes what was held for a channel pending again, due at once. Its life goes on where it stopped.
     pub async fn unhold(&self, channel_id: Uuid, now: i64) -> Result<u64, StoreError> {
-        self.shift(DeliveryState::Held, DeliveryState::Pending, channel_id, Vec::new(), |update| {
+        let tx = immediate(&self.writer).await?;
+        let (from, to) = (DeliveryState::Held, DeliveryState::Pending);
+        let moved = shift(&tx, self.owner(), from, to, channel_id, &[], |update| {
             update
                 .col_expr(delivery::Column::DueAt, Expr::value(now))
                 .col_expr(delivery::Column::ExpiresAt, Expr::cust(format!("expires_at + {now} - held_at")))
                 .col_expr(delivery::Column::HeldAt, Expr::value(Option::<i64>::None))
         })
-        .await
+        .await?;
+        digest::wake(&tx, channel_id, now).await?;
+        tx.commit().await?;
+        Ok(moved)
     }
 
     /// A slice of the dead, or of the pending that are due later, of one channel: what comes after `after`, in an order
@@ -184,6 +194,9 @@ impl Store {
 
     /// Makes these dead or pending deliveries due at once, with a new life until `expires_at`; where their channel is
     /// disabled, holds them. Says how many: those that stand in another state, or in a lane's memory, stay as they are.
+    ///
+    /// Of a digest that waits for its next attempt all members are: it can only be sent as it is frozen. Of one that has
+    /// been given up, those that are named go by themselves from now on.
     pub async fn revive(&self, ids: Vec<Uuid>, hold: bool, now: i64, expires_at: i64) -> Result<u64, StoreError> {
         let to = if hold { DeliveryState::Held } else { DeliveryState::Pending };
         let (due_at, held_at) = if hold { (None, Some(now)) } else { (Some(now), None) };
@@ -196,23 +209,31 @@ impl Store {
                 .col_expr(delivery::Column::DueAt, Expr::value(due_at))
                 .col_expr(delivery::Column::HeldAt, Expr::value(held_at))
                 .col_expr(delivery::Column::ExpiresAt, Expr::value(expires_at))
+                .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
+                .col_expr(delivery::Column::DigestCount, Expr::value(Option::<i32>::None))
                 .filter(delivery::Column::Id.is_in(ids.iter().copied()))
-                .filter(delivery::Column::Owner.is_null())
                 .filter(delivery::Column::Test.eq(false))
                 .filter(Expr::cust(format!("state = {}", from.number())));
+            // What is dead is nobody's, also where it was given up as part of a digest.
+            let update = match from {
+                DeliveryState::Dead => update,
+                _ => update.filter(delivery::Column::Owner.is_null()),
+            };
             let count = update.exec(&tx).await?.rows_affected;
             if count > 0 && from != to {
                 tx.execute_raw(Counts::moved(from, to, count).add(self.backend(), self.owner())).await?;
             }
             revived += count;
         }
+        let together = if hold { 0 } else { digest::revive(&tx, &ids, now, expires_at).await? };
         if self.is_shared() {
-            tx.execute_raw(tell(&ids)).await?;
+            tx.execute_raw(tell(if together == 0 { &ids } else { &[] })).await?;
         }
         tx.commit().await?;
-        Ok(revived)
+        Ok(revived + together)
     }
 
+    /// Moves what waits for a channel at this node elsewhere.
     async fn shift(
         &self,
         from: DeliveryState,
@@ -222,7 +243,8 @@ impl Store {
         set: impl FnOnce(sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity>,
     ) -> Result<u64, StoreError> {
         let tx = immediate(&self.writer).await?;
-        let moved = shift(&tx, self.owner(), from, to, channel_id, except, set).await?;
+        let moved = shift(&tx, self.owner(), from, to, channel_id, &except, set).await?;
+        digest::rest(&tx, channel_id, &except, Some(self.owner())).await?;
         tx.commit().await?;
         Ok(moved)
     }
@@ -231,9 +253,16 @@ impl Store {
         self.writer.get_database_backend()
     }
 
-    /// What this node may move: what is free, and what it has in memory itself.
+    /// What this node may move: what is free, and what it has in memory itself, alone or in a digest.
     fn mine(&self) -> Condition {
-        Condition::any().add(delivery::Column::Owner.is_null()).add(delivery::Column::Owner.eq(self.owner()))
+        let in_digest = format!(
+            "owner = {FROZEN} AND digest_id IN (SELECT id FROM fanfare_digests WHERE owner IS NULL OR owner = {})",
+            self.owner()
+        );
+        Condition::any()
+            .add(delivery::Column::Owner.is_null())
+            .add(delivery::Column::Owner.eq(self.owner()))
+            .add(Expr::cust(in_digest))
     }
 
     pub(crate) fn mark(&self, number: usize) -> String {
@@ -242,20 +271,42 @@ impl Store {
 }
 
 /// What is written into a delivery whose channel was deleted.
-pub(crate) fn suppressed(update: sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity> {
+fn suppressed(update: sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity> {
     update
         .col_expr(delivery::Column::Owner, Expr::value(Option::<i64>::None))
         .col_expr(delivery::Column::LastDetail, CHANNEL_DELETED.into())
 }
 
+/// Suppresses all that waits for a channel that is being deleted, but for what is in flight here.
+pub(crate) async fn suppress_all(
+    tx: &impl ConnectionTrait,
+    owner: i64,
+    channel_id: Uuid,
+    in_flight: &[Uuid],
+) -> Result<(), StoreError> {
+    for state in [DeliveryState::Pending, DeliveryState::Held] {
+        shift(tx, owner, state, DeliveryState::Suppressed, channel_id, in_flight, suppressed).await?;
+    }
+    digest::rest(tx, channel_id, in_flight, None).await
+}
+
+/// When the first is due of what waits in the database for a channel.
+fn due_of(channel: &str) -> String {
+    format!(
+        "SELECT MIN(due_at) AS due_at FROM (SELECT MIN(due_at) AS due_at FROM fanfare_deliveries \
+         WHERE state = 0 AND owner IS NULL AND channel_id = {channel} UNION ALL SELECT MIN(due_at) FROM fanfare_digests \
+         WHERE due_at IS NOT NULL AND owner IS NULL AND channel_id = {channel}) AS waiting"
+    )
+}
+
 /// Moves a channel's deliveries from one state to another, with the counters.
-pub(crate) async fn shift(
+async fn shift(
     tx: &impl ConnectionTrait,
     owner: i64,
     from: DeliveryState,
     to: DeliveryState,
     channel_id: Uuid,
-    except: Vec<Uuid>,
+    except: &[Uuid],
     set: impl FnOnce(sea_orm::UpdateMany<delivery::Entity>) -> sea_orm::UpdateMany<delivery::Entity>,
 ) -> Result<u64, StoreError> {
     // The state stands in the text, because a partial index serves no bound value.
@@ -263,7 +314,8 @@ pub(crate) async fn shift(
         .col_expr(delivery::Column::State, Expr::value(to.number()))
         .filter(Expr::cust(format!("state = {}", from.number())))
         .filter(delivery::Column::ChannelId.eq(channel_id))
-        .filter(delivery::Column::Id.is_not_in(except));
+        .filter(delivery::Column::Id.is_not_in(except.iter().copied()))
+        .filter(delivery::Column::DigestId.is_null().or(delivery::Column::DigestId.is_not_in(except.iter().copied())));
     let moved = set(update).exec(tx).await?.rows_affected;
     if moved > 0 {
         tx.execute_raw(Counts::moved(from, to, moved).add(tx.get_database_backend(), owner)).await?;

@@ -122,7 +122,8 @@ mod tests {
     use crate::{ChannelRow, JobRow, KeyringError, StoreOptions};
 
     /// Columns of bytes that are no secrets: ids and hashes.
-    const PLAIN: &[&str] = &["id", "job_id", "channel_id", "event_id", "delivery_id", "body_hash", "condition"];
+    const PLAIN: &[&str] =
+        &["id", "job_id", "channel_id", "event_id", "delivery_id", "after_id", "digest_id", "body_hash", "condition"];
 
     fn ring(keys: &[&str]) -> Keyring {
         Keyring::parse(&keys.join(",")).unwrap()

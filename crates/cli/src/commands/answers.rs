@@ -357,12 +357,20 @@ pub(super) struct DeliveryDetail {
     pub(super) last_error: Option<String>,
     pub(super) possibly_duplicate: bool,
     pub(super) test: bool,
+    pub(super) digest: Option<Digest>,
     pub(super) created_at: Timestamp,
     pub(super) delivered_at: Option<Timestamp>,
     pub(super) notification: Notification,
     pub(super) payload: Option<Value>,
     #[serde(default)]
     pub(super) rebuilt: Value,
+}
+
+/// Several deliveries told as one.
+#[derive(Debug, Deserialize)]
+pub(super) struct Digest {
+    pub(super) id: String,
+    pub(super) count: u64,
 }
 
 /// One attempt to deliver.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Session,
-    answers::{Delivery, DeliveryDetail, List, Retried},
+    answers::{Delivery, DeliveryDetail, Digest, List, Retried},
     events::more,
     explain::{pretty, said},
     send::{who, why},
@@ -152,6 +152,10 @@ fn progress(delivery: &Delivery, screen: &Screen) -> [Cell; 4] {
     ]
 }
 
+fn digest(digest: &Digest) -> String {
+    format!("{} ({} deliveries told as one)", digest.id, digest.count)
+}
+
 fn one(delivery: &DeliveryDetail, screen: &Screen) -> String {
     let time = |time| exact(time, screen.now);
     let target = match delivery.target.as_str() {
@@ -172,6 +176,7 @@ fn one(delivery: &DeliveryDetail, screen: &Screen) -> String {
             ("next attempt", delivery.next_attempt_at.map(time).unwrap_or_default().into()),
             ("last error", delivery.last_error.as_deref().unwrap_or_default().into()),
             ("maybe twice", if delivery.possibly_duplicate { "an attempt ended without an answer" } else { "" }.into()),
+            ("digest", delivery.digest.as_ref().map(digest).unwrap_or_default().into()),
             ("test", if delivery.test { "yes, outside the counts" } else { "" }.into()),
         ],
     );
@@ -267,5 +272,18 @@ Payload (made again; the channel's configuration has changed since)
     \"a\": 1
   }";
         assert_eq!(one(&serde_json::from_value(delivery).unwrap(), &test_screen(Some(80))), expected);
+    }
+
+    #[test]
+    fn a_delivery_in_a_digest_names_it() {
+        let mut delivery = sample("delivered", None);
+        delivery["attempts"] = json!([]);
+        delivery["notification"] = json!({ "title": "Storage Limit Warning", "message": "", "fields": [],
+            "status": "failure", "color": "#ef4444", "badge": null, "link": null, "time": "2026-03-29T11:57:00Z" });
+        delivery["payload"] = Value::Null;
+        delivery["digest"] = json!({ "id": "01987a5e-1234-7000-8000-000055556666", "count": 85 });
+        let text = one(&serde_json::from_value(delivery).unwrap(), &test_screen(Some(80)));
+        let line = "digest   01987a5e-1234-7000-8000-000055556666 (85 deliveries told as one)";
+        assert!(text.lines().any(|shown| shown == line), "{text}");
     }
 }

@@ -108,6 +108,8 @@ pub(crate) struct EngineSettings {
     probe_schedule_s: Option<Vec<Seconds>>,
     /// Over how long five attempts in a row must have failed for a channel to count as failing, in seconds.
     failing_after_s: Option<Seconds>,
+    /// How long the oldest delivery must have waited for a storm to be told as one, in seconds.
+    digest_after_s: Option<Seconds>,
     /// How long an outbound HTTP connection may take to be made, in seconds.
     connect_timeout_s: Option<Seconds>,
     /// How long a whole outbound HTTP exchange may take, in seconds.
@@ -203,6 +205,7 @@ impl EngineSettings {
             policy.probes = schedule.iter().map(|wait| wait.0).collect();
         }
         set(&mut policy.failing_after, &self.failing_after_s);
+        set(&mut policy.digest.after, &self.digest_after_s);
         policy
     }
 

@@ -170,14 +170,15 @@ fn the_engine_can_be_hurried() {
     assert_eq!(policy.lifetime, Duration::from_secs(60));
     assert_eq!(policy.jitter, 0.0);
     assert_eq!(Given::nothing().settings().engine.retry_policy().schedule.len(), 9);
-    let content =
-        "[engine]\nprobe_schedule_s = [2]\nfailing_after_s = 3\nconnect_timeout_s = 1\nexchange_timeout_s = 2.5";
+    let content = "[engine]\nprobe_schedule_s = [2]\nfailing_after_s = 3\ndigest_after_s = 0.5\nconnect_timeout_s = 1\nexchange_timeout_s = 2.5";
     let engine = Given::nothing().file("fanfare.toml", content).settings().engine;
     assert_eq!(engine.lane_policy().probes, [Duration::from_secs(2)]);
     assert_eq!(engine.lane_policy().failing_after, Duration::from_secs(3));
+    assert_eq!(engine.lane_policy().digest.after, Duration::from_millis(500));
     assert_eq!(engine.limits().connect, Duration::from_secs(1));
     assert_eq!(engine.limits().exchange, Duration::from_millis(2_500));
     let engine = Given::nothing().settings().engine;
     assert_eq!(engine.lane_policy().probes.len(), 4);
+    assert_eq!(engine.lane_policy().digest.after, Duration::from_secs(10));
     assert_eq!(engine.limits().exchange, Duration::from_secs(15));
 }

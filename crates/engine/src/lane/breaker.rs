@@ -42,6 +42,13 @@ impl Breaker {
         *self = Self::Closed(0);
     }
 
+    /// Opens it, where it is not.
+    pub(crate) fn open(&mut self, now: Timestamp, wait: impl Fn(u32) -> Duration) {
+        if let Self::Closed(_) = self {
+            *self = Self::Open { probes: 0, next: later(now, wait(1)) };
+        }
+    }
+
     /// An attempt found the configuration wrong. Says whether its delivery keeps waiting, which it does from the moment
     /// on at which the breaker is open: what was under way by then does not die of what is known already.
     /// `wait` gives the wait before the nth probe.
@@ -52,7 +59,7 @@ impl Breaker {
                 false
             }
             Self::Closed(_) => {
-                *self = Self::Open { probes: 0, next: later(now, wait(1)) };
+                self.open(now, wait);
                 false
             }
             Self::Open { .. } => {
@@ -113,6 +120,17 @@ mod tests {
         assert!(!breaker.misconfigured(at(3), wait));
         assert!(!breaker.misconfigured(at(4), wait), "the second dies as well");
         assert_eq!(breaker, open(0, 14));
+    }
+
+    #[test]
+    fn one_that_stands_for_many_opens_it_alone() {
+        let mut breaker = Breaker::default();
+        breaker.open(at(0), wait);
+        assert_eq!(breaker, open(0, 10));
+        assert!(breaker.misconfigured(at(0), wait), "it keeps waiting");
+        assert_eq!(breaker, open(0, 10));
+        breaker.open(at(9), wait);
+        assert_eq!(breaker, open(0, 10), "open already");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod bucket;
+mod freeze;
 mod health;
 mod policy;
 mod state;
@@ -30,6 +31,7 @@ use crate::{
 };
 use breaker::Breaker;
 pub(crate) use bucket::Pace;
+pub(crate) use freeze::{Frozen, Storm};
 pub(crate) use health::{LaneHealth, Turn};
 pub use policy::LanePolicy;
 use state::LaneState;
@@ -45,12 +47,14 @@ pub(crate) struct LaneRules {
     pub(crate) concurrency: usize,
     /// How fast they may leave.
     pub(crate) pace: Option<Pace>,
+    /// Whether a storm of one event type is told in one digest.
+    pub(crate) digest: bool,
 }
 
 impl LaneRules {
     pub(crate) fn new(settings: &LaneSettings, kind: &LaneDefaults) -> Self {
         let concurrency = settings.concurrency.unwrap_or(kind.concurrency).into();
-        Self { concurrency, pace: Pace::of(settings, kind) }
+        Self { concurrency, pace: Pace::of(settings, kind), digest: kind.digests(settings.digest) }
     }
 }
 
@@ -61,6 +65,8 @@ pub(crate) enum ToLane {
     Send(Vec<Leased>),
     /// The answer to a claim: what was due, and when the next one in the database is.
     Claimed(Vec<Leased>, Option<i64>),
+    /// The answer to a wish for digests.
+    Frozen(Frozen),
     /// Something waits in the database and is due at this time, in milliseconds since 1970.
     Due(i64),
     /// The configuration has changed.

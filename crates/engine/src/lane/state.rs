@@ -48,6 +48,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) is_own: bool,
     /// Whether the channel's configuration has changed since the attempt began.
     pub(crate) is_stale: bool,
+    /// Whether it was a digest, which stands for many.
+    pub(crate) is_digest: bool,
 }
 
 /// By what a lane decides.
@@ -126,7 +128,11 @@ impl LaneState {
             }
             ErrorKind::Misconfigured { .. } if outcome.is_stale => verdict(Next::Again(now.as_millisecond()), None),
             ErrorKind::Misconfigured { .. } => {
-                // What keeps waiting is due at once and stands before the gate, so that it leaves when that opens.
+                // What keeps waiting is due at once and stands before the gate, so that it leaves when that opens. A
+                // digest is many in a row: it opens the breaker alone, so that not all of them die of one mistake.
+                if outcome.is_digest {
+                    self.breaker.open(now, probe);
+                }
                 let waits = self.breaker.misconfigured(now, probe) && now < outcome.expires_at;
                 let next = if waits { Next::Again(now.as_millisecond()) } else { Next::Dead };
                 verdict(next, self.failed(error, outcome.is_own, health, rules, now))

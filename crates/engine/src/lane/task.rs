@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{
     CAPACITY, Emptied, LaneHealth, LaneState, ToLane, Turn,
+    freeze::{Freezing, Gathering},
     state::{Gate, Outcome, Rules, Verdict},
 };
 use crate::{
@@ -31,24 +32,28 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 pub(super) struct LaneTask {
-    id: ChannelId,
-    outside: Arc<Outside>,
+    pub(super) id: ChannelId,
+    pub(super) outside: Arc<Outside>,
     current: Arc<Current>,
-    writer: mpsc::UnboundedSender<Write>,
+    pub(super) writer: mpsc::UnboundedSender<Write>,
     health: Arc<Mutex<LaneHealth>>,
-    load: Arc<AtomicUsize>,
-    state: LaneState,
+    pub(super) load: Arc<AtomicUsize>,
+    pub(super) state: LaneState,
     /// What is in the database of the lane's state.
     remembered: Option<LaneRow>,
     /// The channel when it was last looked at.
     entry: Option<Arc<ChannelEntry>>,
-    queue: VecDeque<Leased>,
+    pub(super) queue: VecDeque<Leased>,
     under_way: Vec<Uuid>,
-    in_flight: FuturesUnordered<BoxFuture<'static, Tried>>,
+    pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Tried>>,
     /// When something in the database is due.
     due: Option<i64>,
     claiming: bool,
     is_limited: bool,
+    /// Whether what waits has been held back: by a time that the service named, by the breaker, or by the bucket.
+    pub(super) held_back: bool,
+    /// Digests that the lane waits for.
+    pub(super) freezing: Freezing,
 }
 
 impl LaneTask {
@@ -79,6 +84,8 @@ impl LaneTask {
             due: None,
             claiming: false,
             is_limited: false,
+            held_back: false,
+            freezing: Freezing::default(),
         }
     }
 
@@ -117,6 +124,7 @@ impl LaneTask {
                 self.due = earlier(self.due, next);
                 self.take_in(leased);
             }
+            ToLane::Frozen(frozen) => self.frozen(frozen),
             ToLane::Due(at) => self.due = earlier(self.due, Some(at)),
             ToLane::Empty(reply) => {
                 self.load.fetch_sub(self.queue.len(), Ordering::AcqRel);
@@ -135,11 +143,7 @@ impl LaneTask {
     /// Lets deliveries wait for their turn.
     fn take_in(&mut self, leased: Vec<Leased>) {
         let channel = self.id;
-        self.queue.extend(leased.into_iter().map(|mut leased| {
-            let Leased { event_id, id, .. } = &leased;
-            leased.span = tracing::debug_span!("lane", %event_id, delivery_id = %id, %channel);
-            leased
-        }));
+        self.queue.extend(leased.into_iter().map(|leased| begun(leased, channel)));
     }
 
     /// Looks whether the channel is configured as it was.
@@ -159,13 +163,18 @@ impl LaneTask {
         let now = self.outside.clock.now();
         let Some(entry) = self.entry.clone().filter(|entry| entry.info.enabled) else { return LONGEST_SLEEP };
         let gate = self.state.gate(now);
-        let (room, mut wake) = match gate {
+        let (mut room, mut wake) = match gate {
             Gate::Open => (entry.rules.concurrency, None),
             Gate::Probe => (1, None),
             Gate::Shut(until) => (0, Some(until)),
         };
         if gate != Gate::Open {
             self.expire(now);
+        }
+        match self.gather(&entry, room, now) {
+            Gathering::Nothing => {}
+            Gathering::Asked => room = 0,
+            Gathering::Later(then) => (room, wake) = (0, Some(then)),
         }
         while self.in_flight.len() < room
             && let Some(leased) = self.queue.pop_front()
@@ -181,7 +190,8 @@ impl LaneTask {
             let (outside, entry) = (self.outside.clone(), entry.clone());
             self.in_flight.push(Box::pin(async move { attempt(&outside, entry, leased).await }));
         }
-        self.limit(wake.is_some(), now);
+        self.held_back = wake.is_some() || self.freezing.asked;
+        self.limit(self.held_back, now);
         self.claim(now);
         let wake = earlier(wake.map(Timestamp::as_millisecond), self.due.filter(|due| *due > now.as_millisecond()));
         wake.map_or(LONGEST_SLEEP, |then| between(now, then))
@@ -201,7 +211,7 @@ impl LaneTask {
     fn expire(&mut self, now: Timestamp) {
         while let Some(leased) = self.queue.pop_front_if(|leased| leased.expires_at <= now) {
             self.load.fetch_sub(1, Ordering::AcqRel);
-            self.record(leased.owner, leased.expired(now));
+            self.record(leased.owner, leased.since, leased.expired(now));
         }
     }
 
@@ -226,17 +236,18 @@ impl LaneTask {
                 .entry
                 .as_ref()
                 .is_some_and(|is| !Arc::ptr_eq(is, &tried.entry) && is.row.config != tried.entry.row.config),
+            is_digest: tried.leased.members.is_some(),
         };
         let Outside { retry, lanes: policy, random, .. } = &*self.outside;
         let rules = Rules { retry, policy, random: random.unit() };
         let verdict = self.state.judge(outcome, &mut lock(&self.health), rules, now);
         log(self.id, &tried, &verdict);
-        self.record(tried.leased.owner, tried.record(verdict.next));
+        self.record(tried.leased.owner, tried.leased.since, tried.record(verdict.next));
         self.settle(verdict.turn);
     }
 
-    fn record(&self, owner: i64, attempted: Attempted) {
-        let _ = self.writer.send(Write::Record(Done { owner, channel_id: self.id, attempted }));
+    fn record(&self, owner: i64, since: Timestamp, attempted: Attempted) {
+        let _ = self.writer.send(Write::Record(Done { owner, channel_id: self.id, since, attempted }));
     }
 
     /// Keeps what the next start must know, and says what somebody must hear.
@@ -299,6 +310,13 @@ fn log(channel: ChannelId, tried: &Tried, verdict: &Verdict) {
         let attempts = tried.leased.attempts + 1;
         tracing::warn!(%event_id, %delivery_id, %channel, outcome, status, attempts, "a delivery is given up");
     }
+}
+
+/// Its time in the lane begins.
+pub(super) fn begun(mut leased: Leased, channel: ChannelId) -> Leased {
+    let Leased { event_id, id, .. } = &leased;
+    leased.span = tracing::debug_span!("lane", %event_id, delivery_id = %id, %channel);
+    leased
 }
 
 fn lock(health: &Mutex<LaneHealth>) -> MutexGuard<'_, LaneHealth> {

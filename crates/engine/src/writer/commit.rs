@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use fanfare_core::ChannelId;
 use fanfare_store::{
-    AttemptRow, Attempted, Changed, Commit, DeliveryState, HeldConditions, KnownKey, NewEvent, Next, StoreError,
+    AttemptRow, Attempted, Commit, DeliveryState, HeldConditions, KnownKey, NewEvent, Next, StoreError,
 };
 use jiff::Timestamp;
 
@@ -52,7 +52,7 @@ impl Writer {
                 self.outside.meters.committed(began.elapsed(), births.answers.len(), outcomes.len());
                 self.hand_out(births, &outcomes, now);
                 if let Some(changed) = changed {
-                    self.watchers.tell(Changed::These(changed));
+                    self.watchers.tell(changed);
                 }
             }
             Err(error) => {

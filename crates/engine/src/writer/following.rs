@@ -23,6 +23,10 @@ impl Writer {
         if let Some(channel) = self.followed.remove(&done.attempted.delivery_id) {
             self.wake(channel, now.as_millisecond(), now.as_millisecond());
         }
+        // Of a digest it is some member that somebody may wait for; who does goes through the same channel.
+        if done.attempted.is_digest && self.followed.values().any(|channel| *channel == done.channel_id) {
+            self.wake(done.channel_id, now.as_millisecond(), now.as_millisecond());
+        }
     }
 
     /// Decides on what waits for a channel and for other deliveries.

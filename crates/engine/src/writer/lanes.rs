@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use tracing::Span;
 use uuid::Uuid;
 
-use super::{PATIENCE, Writer};
+use super::{PATIENCE, Writer, digests};
 use crate::{
+    configure::time,
     herald,
     lane::{CAPACITY, Emptied, ToLane},
     send::Leased,
@@ -106,9 +107,12 @@ async fn take(
     room: usize,
     now: i64,
 ) -> Result<(Vec<Leased>, Option<i64>), StoreError> {
+    let together = store.claim_digests(channel.0, room as u64, now).await?;
+    let room = room.saturating_sub(together.len());
     let claimed = store.claim(channel.0, room as u64, now).await?;
     let next = store.next_due(channel.0).await?;
-    Ok((claimed.into_iter().map(leased).collect::<Result<_, _>>()?, next))
+    let taken = together.into_iter().map(digests::leased).chain(claimed.into_iter().map(leased));
+    Ok((taken.collect::<Result<_, _>>()?, next))
 }
 
 fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
@@ -135,5 +139,7 @@ fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
         expires_at: Timestamp::from_millisecond(delivery.expires_at).unwrap_or(Timestamp::MAX),
         is_own,
         span: Span::none(),
+        since: time(delivery.created_at),
+        members: None,
     })
 }

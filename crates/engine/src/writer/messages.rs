@@ -7,7 +7,9 @@ use fanfare_store::{AttemptRow, ChannelRow, JobRow, LaneRow, NewEvent, Record, S
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{AcceptError, Accepted, Idempotency, conditions::Draft, node::News, send::Done, whole::Changes};
+use crate::{
+    AcceptError, Accepted, Idempotency, conditions::Draft, lane::Storm, node::News, send::Done, whole::Changes,
+};
 
 pub(super) type Answer<T> = oneshot::Sender<T>;
 
@@ -23,6 +25,8 @@ pub(crate) enum Write {
     Record(Done),
     /// Take what is due for a channel out of the database.
     Claim(ChannelId),
+    /// Make digests of what waits for a channel.
+    Freeze(ChannelId, Vec<Storm>),
     /// Keep what a lane must know after the next start.
     Remember(LaneRow),
     /// A test of a channel has got through.

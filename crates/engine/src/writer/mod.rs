@@ -6,6 +6,7 @@
 
 mod change;
 mod commit;
+mod digests;
 mod following;
 mod lanes;
 mod messages;
@@ -127,6 +128,7 @@ impl Writer {
         for other in others {
             match other {
                 Write::Claim(channel) => self.claim(channel).await,
+                Write::Freeze(channel, storms) => bulk |= self.freeze(channel, storms).await,
                 Write::Remember(row) => self.remember(&row).await,
                 Write::Proved(channel) => {
                     if let Some(lane) = self.lanes.get(&channel) {

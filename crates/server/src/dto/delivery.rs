@@ -1,6 +1,6 @@
 //! Deliveries in the ledger.
 
-use fanfare::{AttemptView, DeliveryDetail as EngineDetail, DeliveryFilter, DeliveryView, TextSearch};
+use fanfare::{AttemptView, DeliveryDetail as EngineDetail, DeliveryFilter, DeliveryView, DigestView, TextSearch};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -34,6 +34,8 @@ pub(crate) struct DeliveryQuery {
     /// has a `next_cursor`, the search goes on there, also if it found nothing.
     #[param(max_length = 200)]
     q: Option<String>,
+    /// Told in which digest.
+    digest_id: Option<Uuid>,
     /// How many, 1 to 200; 50 where absent.
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u16>,
@@ -95,7 +97,7 @@ pub(crate) struct DeliveryItem {
     possibly_duplicate: bool,
     /// Whether it was a test.
     test: bool,
-    /// The digest in which it was told; null where it was told by itself.
+    /// The digest in which it is told; null where it is told by itself.
     digest: Option<Digest>,
     /// When its event was accepted.
     created_at: Timestamp,
@@ -106,7 +108,7 @@ pub(crate) struct DeliveryItem {
 /// Several deliveries told as one.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Digest {
-    /// The digest's identity.
+    /// The digest's identity, which receivers see in place of the deliveries'.
     id: Uuid,
     /// How many deliveries it tells.
     count: u32,
@@ -147,7 +149,7 @@ pub(crate) struct DeliveryDetail {
     possibly_duplicate: bool,
     /// Whether it was a test.
     test: bool,
-    /// The digest in which it was told; null where it was told by itself.
+    /// The digest in which it is told; null where it is told by itself.
     digest: Option<Digest>,
     /// When its event was accepted.
     created_at: Timestamp,
@@ -197,6 +199,7 @@ impl DeliveryQuery {
             job_id: self.job_id,
             event_id: self.event_id,
             test: self.test,
+            digest_id: self.digest_id,
             text: text.map(|text| TextSearch { text: text.into(), in_addresses: caller.scope == Scope::Admin }),
             since: None,
         })
@@ -229,7 +232,7 @@ impl From<DeliveryView> for DeliveryItem {
             last_error: view.last_error,
             possibly_duplicate: view.possibly_duplicate,
             test: view.test,
-            digest: None,
+            digest: view.digest.map(Digest::from),
             created_at: view.created_at,
             delivered_at: view.delivered_at,
         }
@@ -263,6 +266,13 @@ impl From<EngineDetail> for DeliveryDetail {
             payload: detail.payload,
             rebuilt: detail.rebuilt.map(|config_changed| Rebuilt { config_changed }),
         }
+    }
+}
+
+impl From<DigestView> for Digest {
+    fn from(digest: DigestView) -> Self {
+        let DigestView { id, count } = digest;
+        Self { id, count }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use fanfare::{
-    DeliveryDetail, DeliveryState, DeliveryView, EventView,
+    DeliveryDetail, DeliveryState, DeliveryView, DigestView, EventView,
     core::{DeliveryId, Plan},
 };
 use jiff::Timestamp;
@@ -114,6 +114,7 @@ fn payload(detail: &DeliveryDetail) -> Markup {
             div.card-head { div {
                 h2 #payload-title { "What went out" }
                 p {
+                    @if let Some(digest) = detail.view.digest { "One message for all " (digest.count) " of the digest. " }
                     @match detail.rebuilt {
                         None => { "Exactly as it was sent." }
                         Some(false) => { "Built again from the same input: byte for byte the same." }
@@ -146,8 +147,21 @@ fn facts(detail: &DeliveryDetail, app: &AppState) -> Markup {
             dt { "Accepted" } dd { (exact(view.created_at)) }
             @if let Some(at) = view.delivered_at { dt { "Delivered" } dd { (exact(at)) } }
             @if view.possibly_duplicate { dt { "Perhaps twice" } dd { "An attempt ended without an answer, so the receiver may have it twice, with the same id." } }
+            @if let Some(digest) = view.digest { dt { "Digest" } dd { (together(view.state, digest)) } }
             dt { "Id" } dd.mono { (view.id) }
         } } }
+    }
+}
+
+/// That it is told with others, and where those stand.
+fn together(state: DeliveryState, digest: DigestView) -> Markup {
+    let told = match state {
+        DeliveryState::Delivered => "Told in one with ",
+        _ => "Kept together with ",
+    };
+    html! {
+        (told) a href={ "/history?digest_id=" (digest.id) } { (digest.count.saturating_sub(1)) " others" } "." br;
+        span.small.quiet { "Its receiver knows it as " span.mono { (digest.id) } "." }
     }
 }
 

@@ -24,6 +24,7 @@ struct Wanted {
     event_type: String,
     job_id: String,
     event_id: String,
+    digest_id: String,
     test: String,
     q: String,
     cursor: String,
@@ -39,6 +40,7 @@ impl Wanted {
                 "event_type" => &mut wanted.event_type,
                 "job_id" => &mut wanted.job_id,
                 "event_id" => &mut wanted.event_id,
+                "digest_id" => &mut wanted.digest_id,
                 "test" => &mut wanted.test,
                 "q" => &mut wanted.q,
                 "cursor" => &mut wanted.cursor,
@@ -57,6 +59,7 @@ impl Wanted {
             event_type: text(&self.event_type),
             job_id: self.job_id.parse().ok(),
             event_id: self.event_id.parse().ok(),
+            digest_id: self.digest_id.parse().ok(),
             test: self.test.parse().ok(),
             text: text(self.q.trim()).map(|text| TextSearch { text, in_addresses: visitor.may_change }),
             since: None,
@@ -71,6 +74,7 @@ impl Wanted {
             ("event_type", &self.event_type),
             ("job_id", &self.job_id),
             ("event_id", &self.event_id),
+            ("digest_id", &self.digest_id),
             ("test", &self.test),
             ("q", &self.q),
         ];
@@ -80,9 +84,17 @@ impl Wanted {
     }
 
     fn is_filtering(&self) -> bool {
-        [&self.state, &self.channel_id, &self.event_type, &self.job_id, &self.event_id, &self.test, &self.q]
-            .iter()
-            .any(|v| !v.is_empty())
+        let all = [
+            &self.state,
+            &self.channel_id,
+            &self.event_type,
+            &self.job_id,
+            &self.event_id,
+            &self.digest_id,
+            &self.test,
+            &self.q,
+        ];
+        all.iter().any(|v| !v.is_empty())
     }
 }
 
@@ -142,6 +154,7 @@ pub(super) fn row(delivery: &DeliveryView, now: Timestamp) -> Markup {
             td.wide {
                 a.whole href={ "/history/" (delivery.id) } { (delivery.title) }
                 @if delivery.test { " " (parts::badge(Tone::Info, "Test")) }
+                @if let Some(digest) = delivery.digest { " " (parts::badge(Tone::Plain, &format!("Digest of {}", digest.count))) }
                 @if delivery.possibly_duplicate { " " (parts::badge(Tone::Plain, "Perhaps twice")) }
                 @if let Some(error) = &delivery.last_error { br; span.small.quiet { (error) } }
             }
@@ -174,6 +187,7 @@ async fn filters(app: &AppState, wanted: &Wanted) -> Result<Markup, PageError> {
         ("dead", "Failed"),
     ];
     let is_one_event = wanted.event_id.parse::<Uuid>().is_ok();
+    let is_one_digest = wanted.digest_id.parse::<Uuid>().is_ok();
     Ok(html! {
         form.card method="get" action="/history" role="search" {
             div.card-body.row {
@@ -184,6 +198,7 @@ async fn filters(app: &AppState, wanted: &Wanted) -> Result<Markup, PageError> {
                 @if !jobs.is_empty() { select.slim name="job_id" aria-label="Job" { (option("", "Any job", &wanted.job_id)) @for job in &jobs { (option(&job.id.to_string(), &job.name, &wanted.job_id)) } } }
                 select.slim name="test" aria-label="Tests" { (option("", "With tests", &wanted.test)) (option("false", "Without tests", &wanted.test)) (option("true", "Tests only", &wanted.test)) }
                 @if is_one_event { input type="hidden" name="event_id" value=(wanted.event_id); span.badge.accent { "One event" } }
+                @if is_one_digest { input type="hidden" name="digest_id" value=(wanted.digest_id); span.badge.accent { "One digest" } }
                 button.button.slim { "Filter" }
                 @if wanted.is_filtering() { a.button.plain.slim href="/history" { "Show everything" } }
             }

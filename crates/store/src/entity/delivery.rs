@@ -34,6 +34,8 @@ pub struct Model {
     pub last_status: Option<i32>,
     pub last_outcome: Option<String>,
     pub last_detail: Option<String>,
+    pub digest_id: Option<Uuid>,
+    pub digest_count: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

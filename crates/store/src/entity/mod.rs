@@ -6,6 +6,7 @@ pub(crate) mod attempt;
 pub(crate) mod channel;
 pub(crate) mod counter;
 pub(crate) mod delivery;
+pub(crate) mod digest;
 pub(crate) mod event;
 pub(crate) mod idempotency;
 pub(crate) mod job;

@@ -12,13 +12,7 @@ use uuid::Uuid;
 pub use difference::{Difference, RowChange, difference};
 pub use table::{Column, ConfigTable, TABLES};
 
-use crate::{
-    DeliveryState, Record, Store, StoreError,
-    commit::immediate,
-    entity::lane,
-    queue::{shift, suppressed},
-    rotate::place,
-};
+use crate::{Record, Store, StoreError, commit::immediate, entity::lane, queue::suppress_all, rotate::place};
 
 /// A row of a table of configuration: its columns by name. What is encrypted in the database is in clear here.
 pub type ConfigRow = Map<String, Value>;
@@ -65,10 +59,7 @@ impl Store {
         }
         for (id, in_flight) in gone {
             lane::Entity::delete_by_id(*id).exec(&tx).await?;
-            for state in [DeliveryState::Pending, DeliveryState::Held] {
-                let to = DeliveryState::Suppressed;
-                shift(&tx, self.owner(), state, to, *id, in_flight.clone(), suppressed).await?;
-            }
+            suppress_all(&tx, self.owner(), *id, in_flight).await?;
         }
         self.keep(&tx, record).await?;
         self.touch(&tx).await?;

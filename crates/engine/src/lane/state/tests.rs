@@ -21,7 +21,8 @@ struct Lane {
 
 impl Lane {
     fn judge(&mut self, error: Option<&SendError>, attempts: u32, now: i64) -> Verdict {
-        let outcome = Outcome { error, attempts, expires_at: at(LIFE), is_own: false, is_stale: false };
+        let outcome =
+            Outcome { error, attempts, expires_at: at(LIFE), is_own: false, is_stale: false, is_digest: false };
         self.judge_as(outcome, now)
     }
 
@@ -102,6 +103,25 @@ fn a_rotated_webhook_kills_two_deliveries_and_the_rest_waits() {
 }
 
 #[test]
+fn a_digest_that_finds_the_configuration_wrong_waits_with_all_its_members() {
+    let mut lane = Lane::default();
+    let gone = SendError::misconfigured("404");
+    let digest = Outcome {
+        error: Some(&gone),
+        attempts: 0,
+        expires_at: at(LIFE),
+        is_own: false,
+        is_stale: false,
+        is_digest: true,
+    };
+    let verdict = lane.judge_as(digest, 0);
+    assert_eq!((verdict.next, verdict.turn), (again(0), Some(Turn::Failing("404".into()))));
+    assert_eq!(lane.gate(59), Gate::Shut(at(60)));
+    assert_eq!(lane.gate(60), Gate::Probe);
+    assert_eq!(lane.judge_as(digest, LIFE).next, Next::Dead);
+}
+
+#[test]
 fn nothing_waits_beyond_its_life() {
     let mut lane = Lane::default();
     let gone = SendError::misconfigured("404");
@@ -124,7 +144,14 @@ fn a_changed_configuration_begins_anew() {
     assert_eq!(lane.gate(0), Gate::Open);
     assert_eq!(lane.health.state(), HealthState::Failing, "until something gets through");
     // What was under way by the old one proves nothing, and is tried by the new one.
-    let stale = Outcome { error: Some(&gone), attempts: 0, expires_at: at(LIFE), is_own: false, is_stale: true };
+    let stale = Outcome {
+        error: Some(&gone),
+        attempts: 0,
+        expires_at: at(LIFE),
+        is_own: false,
+        is_stale: true,
+        is_digest: false,
+    };
     for _ in 0..5 {
         assert_eq!(lane.judge_as(stale, 1).next, again(1));
     }

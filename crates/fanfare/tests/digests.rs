@@ -1,0 +1,344 @@
+//! Storms that are told as one, on both databases and with real receivers.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use common::{
+    Database::{self, Postgresql, Sqlite},
+    Home, PATIENCE, make_global, system_error, until, wait_until, webhook,
+};
+use fanfare::{
+    ChannelPatch, DeliveryFilter, DeliveryState, DeliveryView, DigestView, Engine, LanePolicy, Page,
+    core::{ChannelId, DigestPolicy, RetryPolicy},
+};
+use fanfare_testkit::{Answer, Received, Receiver};
+use rstest::rstest;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+/// How old the oldest must be here.
+const AFTER: Duration = Duration::from_millis(100);
+
+/// For how long the service here wants to be left alone, in seconds.
+const PAUSE_S: u64 = 1;
+
+/// An engine that tells storms as one, with a channel that gets digests and is global.
+async fn start(home: &Home, receiver: &Receiver) -> (Engine, ChannelId) {
+    let engine = node(home).await;
+    let channel = webhook(&engine, "ops", receiver.url("/")).await;
+    let lane = json!({ "concurrency": 1, "digest": true });
+    let patch = ChannelPatch { delivery: Some(lane), ..ChannelPatch::default() };
+    engine.update_channel(channel, patch, None).await.unwrap();
+    make_global(&engine, &[channel]).await;
+    (engine, channel)
+}
+
+async fn node(home: &Home) -> Engine {
+    let retry = RetryPolicy { schedule: vec![Duration::from_millis(300)], jitter: 0.0, ..RetryPolicy::default() };
+    let digest = DigestPolicy { after: AFTER, ..DigestPolicy::default() };
+    home.node().retry(retry).lanes(LanePolicy { digest, ..LanePolicy::default() }).start().await.unwrap()
+}
+
+/// Accepts so many events together, so that they are in the database long before the service may be asked again.
+async fn raise(engine: &Engine, texts: impl Iterator<Item = usize>) {
+    let mut callers = JoinSet::new();
+    for text in texts {
+        let engine = engine.clone();
+        callers.spawn(async move { engine.accept(system_error(&format!("error {text}")), None).await.unwrap() });
+    }
+    callers.join_all().await;
+}
+
+/// The service turns the first away, and the rest of so many waits behind it.
+async fn hold_back(engine: &Engine, receiver: &Receiver, count: usize) {
+    hold_back_for(engine, receiver, count, PAUSE_S).await;
+}
+
+async fn hold_back_for(engine: &Engine, receiver: &Receiver, count: usize, seconds: u64) {
+    receiver.answer(Answer::status(429).header("retry-after", seconds));
+    raise(engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(engine, 1..count).await;
+}
+
+async fn deliveries(engine: &Engine) -> Vec<DeliveryView> {
+    engine.deliveries(DeliveryFilter::default(), Page { before: None, limit: 200 }).await.unwrap()
+}
+
+/// The one digest in which all of these are.
+fn digest_of(deliveries: &[DeliveryView]) -> DigestView {
+    let digests: BTreeSet<_> = deliveries.iter().map(|delivery| delivery.digest.map(|d| (d.id, d.count))).collect();
+    assert_eq!(digests.len(), 1, "{digests:?}");
+    deliveries[0].digest.unwrap()
+}
+
+fn is_digest(request: &Received) -> bool {
+    request.json()["title"].as_str().unwrap().contains(" notifications: ")
+}
+
+fn id(request: &Received) -> String {
+    request.header("webhook-id").unwrap().to_owned()
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn what_waits_behind_a_429_is_told_as_one(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    hold_back(&engine, &receiver, 61).await;
+    wait_until(&engine, "delivered", 61).await;
+    let requests = receiver.requests();
+    assert_eq!(requests.len(), 2, "the one that was turned away, and the digest");
+    let told = requests[1].json();
+    assert_eq!(told["title"], "61 notifications: System Error");
+    assert_eq!(told["fields"][0]["value"], "61");
+    let all = deliveries(&engine).await;
+    let digest = digest_of(&all);
+    assert_eq!((digest.count, digest.id.to_string()), (61, id(&requests[1])));
+    let events = engine.events(None, Page { before: None, limit: 200 }).await.unwrap();
+    let seconds = || events.iter().map(|event| event.occurred_at.as_second());
+    for (field, second) in [(1, seconds().min()), (2, seconds().max())] {
+        let told: jiff::Timestamp = told["fields"][field]["value"].as_str().unwrap().parse().unwrap();
+        assert_eq!(Some(told.as_second()), second);
+    }
+    // Which event it names is one that there is.
+    let oldest = all.last().unwrap();
+    assert_eq!(told["event_id"], oldest.event_id.to_string());
+
+    // Each member's ledger shows what it said, what went out, and both attempts where there were two.
+    let detail = engine.delivery(oldest.id).await.unwrap().unwrap();
+    assert_eq!(detail.notification.title, "System Error");
+    assert_eq!(detail.attempts.last().unwrap().outcome, "delivered");
+    let middle = engine.delivery(all[30].id).await.unwrap().unwrap();
+    assert_eq!((middle.view.attempts, middle.attempts.len(), middle.rebuilt), (1, 1, Some(false)));
+    assert_eq!(middle.payload.unwrap().as_bytes(), requests[1].body);
+
+    // The members can be listed.
+    let filter = DeliveryFilter { digest_id: Some(digest.id), ..DeliveryFilter::default() };
+    assert_eq!(engine.deliveries(filter, Page { before: None, limit: 200 }).await.unwrap().len(), 61);
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn more_than_a_lane_holds_is_told_as_one(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    hold_back_for(&engine, &receiver, 1_500, 4).await;
+    wait_until(&engine, "delivered", 1_500).await;
+    let requests = receiver.requests();
+    let told = requests[1..].iter().filter(|request| is_digest(request));
+    let counts: Vec<usize> = told.map(|r| r.json()["fields"][0]["value"].as_str().unwrap().parse().unwrap()).collect();
+    let alone = requests.len() - 1 - counts.len();
+    assert_eq!(counts.iter().sum::<usize>() + alone, 1_500, "{counts:?}");
+    assert!(counts.len() <= 2 && alone <= 20, "{counts:?} and {alone}");
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn a_digest_is_sent_again_as_it_was(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    receiver.answer(503);
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..30).await;
+    receiver.wait_for_answered(2, PATIENCE).await;
+    // What comes now is not in it.
+    raise(&engine, 30..35).await;
+    wait_until(&engine, "delivered", 35).await;
+    let requests = receiver.requests();
+    let digests: Vec<_> = requests.iter().filter(|request| is_digest(request)).collect();
+    assert_eq!(digests.len(), 2);
+    assert_eq!((id(digests[0]), &digests[0].body), (id(digests[1]), &digests[1].body));
+    let (together, alone): (Vec<_>, Vec<_>) = deliveries(&engine).await.into_iter().partition(|d| d.digest.is_some());
+    assert_eq!((together.len(), alone.len()), (30, 5));
+    assert_eq!(digest_of(&together).count, 30);
+    assert!(together.iter().all(|delivery| delivery.attempts == 2 && delivery.delivered_at.is_some()));
+    let detail = engine.delivery(together[0].id).await.unwrap().unwrap();
+    let outcomes: Vec<_> = detail.attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["temporary", "delivered"]);
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn a_digest_outlives_a_stop_with_its_id_and_its_members(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..25).await;
+    receiver.wait_for_answered(2, PATIENCE).await;
+    engine.stop(PATIENCE).await;
+    let engine = node(&home).await;
+    raise(&engine, 25..27).await;
+    wait_until(&engine, "delivered", 27).await;
+    let requests = receiver.requests();
+    let digests: Vec<_> = requests.iter().filter(|request| is_digest(request)).collect();
+    assert_eq!(digests.len(), 2);
+    assert_eq!((id(digests[0]), &digests[0].body), (id(digests[1]), &digests[1].body));
+    let together: Vec<_> = deliveries(&engine).await.into_iter().filter(|d| d.digest.is_some()).collect();
+    assert_eq!((together.len(), digest_of(&together).count), (25, 25));
+    assert!(together.iter().all(|delivery| delivery.attempts == 1), "a 429 costs no attempt");
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn members_of_a_dead_digest_are_tried_again_by_themselves(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, channel) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    receiver.answer(Answer::status(400).body("too much"));
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..25).await;
+    wait_until(&engine, "dead", 25).await;
+    let dead = deliveries(&engine).await;
+    assert_eq!(digest_of(&dead).count, 25);
+    assert!(dead.iter().all(|delivery| delivery.last_error.as_deref() == Some("400 Bad Request: too much")));
+
+    engine.retry(dead[0].id).await.unwrap();
+    wait_until(&engine, "delivered", 1).await;
+    let last = receiver.requests().pop().unwrap();
+    assert_eq!((id(&last), is_digest(&last)), (dead[0].id.to_string(), false));
+    let detail = engine.delivery(dead[0].id).await.unwrap().unwrap();
+    assert_eq!((detail.view.digest, detail.view.attempts), (None, 2));
+    let outcomes: Vec<_> = detail.attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["rejected", "delivered"], "the digest's attempt is told of still");
+
+    assert_eq!(engine.retry_many(DeliveryState::Dead, Some(channel), None).await.unwrap(), 24);
+    wait_until(&engine, "delivered", 25).await;
+    assert_eq!(receiver.count(), 2 + 25, "nothing holds them back, so they go one by one");
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn a_waiting_digest_is_held_with_its_channel_and_hastened_by_hand(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, channel) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    // Only somebody's hand makes it due again.
+    receiver.answer(Answer::status(503).header("retry-after", 3_000));
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..25).await;
+    receiver.wait_for_answered(2, PATIENCE).await;
+    let waits = async || {
+        let all = deliveries(&engine).await;
+        all.iter().all(|delivery| delivery.attempts == 1 && delivery.state == DeliveryState::Pending)
+    };
+    until(waits).await;
+
+    let enable = |enabled| ChannelPatch { enabled: Some(enabled), ..ChannelPatch::default() };
+    engine.update_channel(channel, enable(false), None).await.unwrap();
+    wait_until(&engine, "held", 25).await;
+    receiver.answer(Answer::status(503).header("retry-after", 3_000));
+    engine.update_channel(channel, enable(true), None).await.unwrap();
+    receiver.wait_for_answered(3, PATIENCE).await;
+    until(async || deliveries(&engine).await.iter().all(|delivery| delivery.attempts == 2)).await;
+    wait_until(&engine, "pending", 25).await;
+
+    // One member takes all of them along: the digest can only be sent as it is.
+    receiver.answer(Answer::status(503).header("retry-after", 3_000));
+    engine.retry(deliveries(&engine).await[7].id).await.unwrap();
+    receiver.wait_for_answered(4, PATIENCE).await;
+    until(async || deliveries(&engine).await.iter().all(|delivery| delivery.attempts == 3)).await;
+    assert_eq!(engine.retry_many(DeliveryState::Pending, None, None).await.unwrap(), 25);
+    wait_until(&engine, "delivered", 25).await;
+    let requests = receiver.requests();
+    assert_eq!(requests.len(), 5);
+    assert!(requests[2..].iter().all(|request| (id(request), &request.body) == (id(&requests[1]), &requests[1].body)));
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test]
+async fn a_waiting_digest_goes_with_its_channel(#[case] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let (engine, channel) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    receiver.answer(Answer::status(503).header("retry-after", 3_000));
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..25).await;
+    receiver.wait_for_answered(2, PATIENCE).await;
+    until(async || deliveries(&engine).await.iter().all(|delivery| delivery.attempts == 1)).await;
+    engine.delete_channel(channel, true, None).await.unwrap();
+    wait_until(&engine, "suppressed", 25).await;
+    engine.stop(PATIENCE).await;
+    let engine = node(&home).await;
+    wait_until(&engine, "suppressed", 25).await;
+    assert_eq!(receiver.count(), 2);
+    engine.stop(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a_digest_that_finds_the_configuration_wrong_waits_for_the_right_one() {
+    let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
+    let (engine, channel) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    receiver.answer(404);
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..25).await;
+    receiver.wait_for_answered(2, PATIENCE).await;
+    until(async || deliveries(&engine).await.iter().filter(|delivery| delivery.attempts == 1).count() >= 25).await;
+    assert_eq!(engine.counters().await.unwrap().1["dead"], 0, "a rotated webhook does not kill what waits");
+    let config = json!({ "url": receiver.url("/new") });
+    let patch = ChannelPatch { config: Some(config), ..ChannelPatch::default() };
+    engine.update_channel(channel, patch, None).await.unwrap();
+    until(async || engine.counters().await.unwrap().1["pending"] == 0).await;
+    let digests: Vec<_> = receiver.requests().into_iter().filter(is_digest).collect();
+    assert_eq!(digests.len(), 2);
+    assert_eq!(id(&digests[0]), id(&digests[1]));
+    engine.stop(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn without_a_storm_all_leave_one_by_one() {
+    let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
+    let engine = node(&home).await;
+    // A webhook gets no digests by itself.
+    make_global(&engine, &[webhook(&engine, "plain", receiver.url("/")).await]).await;
+    hold_back(&engine, &receiver, 40).await;
+    wait_until(&engine, "delivered", 40).await;
+    assert!(!receiver.requests().iter().any(is_digest));
+    engine.stop(PATIENCE).await;
+
+    // Nor does one where too few wait.
+    let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    hold_back(&engine, &receiver, 20).await;
+    wait_until(&engine, "delivered", 20).await;
+    assert!(!receiver.requests().iter().any(is_digest));
+    // A receiver that is slow holds nothing back.
+    receiver.answer_always(Answer::status(200).delay(Duration::from_millis(20)));
+    raise(&engine, 0..30).await;
+    wait_until(&engine, "delivered", 50).await;
+    assert!(!receiver.requests().iter().any(is_digest));
+    engine.stop(PATIENCE).await;
+}
