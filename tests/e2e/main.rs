@@ -40,6 +40,7 @@ mod run_terminal;
 mod secrets;
 mod sessions;
 mod signed;
+mod storms;
 mod tests_of;
 mod told;
 mod whole;
