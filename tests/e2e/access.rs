@@ -66,7 +66,9 @@ async fn in_a_test_whoever_is_signed_in_stands_for_the_user() {
     assert_eq!((&own[0]["target"], &own[0]["ok"]), (&json!("user:ada@b.example"), &json!(true)), "{own}");
     let other = test(Some(json!({ "user": { "email": "zoe@mail.example" } }))).await;
     assert_eq!((&other[0]["target"], &other[0]["ok"]), (&json!("user:zoe@mail.example"), &json!(true)), "{other}");
-    let to: Vec<_> = letters(&mail).into_iter().map(|letter| letter.to.join(" ")).collect();
+    // Signing in itself has told Ada as well, sooner or later.
+    let tests = letters(&mail).into_iter().filter(|letter| letter.subject.starts_with("[Test] "));
+    let to: Vec<_> = tests.map(|letter| letter.to.join(" ")).collect();
     assert_eq!(to, ["ada@b.example", "zoe@mail.example"]);
     // A token has no address.
     let nobody = api.post("/event-types/user_login/test", json!({})).await["results"].clone();

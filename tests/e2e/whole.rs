@@ -18,6 +18,7 @@ const NO_CONFIGURATION: &[&str] = &[
     "fanfare_sessions",
     "fanfare_setup_keys",
     "fanfare_told",
+    "fanfare_follows",
     "fanfare_attempts",
     "fanfare_counters",
     "fanfare_deliveries",
