@@ -1,6 +1,8 @@
 // One attribute makes a control act: data-call="METHOD /path". Beside it, data-body is the document to send, in which
-// "$checked", "$value", "$number" and "$chosen" stand for what the control says; data-done is the sentence afterwards,
-// data-confirm the question before what cannot be undone, data-goto the page to go to.
+// "$checked", "$value", "$number" and "$chosen" stand for what the control says, "$assigned" for the conditions of all
+// channels of a job, "$others" for those besides the control's own; data-late makes the document when its turn comes;
+// data-done is the sentence afterwards, data-confirm the question before what cannot be undone, data-goto the page to
+// go to.
 
 import { call } from "./api.js";
 import { ask } from "./ask.js";
@@ -26,9 +28,23 @@ export function startActions() {
 // One after the other, so that two quick clicks arrive in the order in which they were made.
 let last = Promise.resolve();
 
+// How many of those that wait say already what they will send. Until they have, the page shows what people chose and
+// not yet what the server knows.
+let decided = 0;
+
 function act(control) {
-  const body = control.dataset.body === undefined ? undefined : fill(JSON.parse(control.dataset.body), control);
-  last = last.then(() => perform(control, body)).catch((error) => toast(error.sentence ?? String(error), true));
+  const isLate = "late" in control.dataset;
+  const body = isLate ? undefined : documentOf(control);
+  if (!isLate) decided += 1;
+  const turn = () => {
+    if (!isLate) decided -= 1;
+    return perform(control, isLate ? documentOf(control) : body);
+  };
+  last = last.then(turn).catch((error) => toast(error.sentence ?? String(error), true));
+}
+
+function documentOf(control) {
+  return control.dataset.body === undefined ? undefined : fill(JSON.parse(control.dataset.body), control);
 }
 
 async function perform(control, body) {
@@ -49,7 +65,7 @@ async function perform(control, body) {
   } finally {
     control.removeAttribute("aria-busy");
   }
-  await refresh();
+  if (decided === 0) await refresh();
 }
 
 function split(what) {
@@ -58,7 +74,7 @@ function split(what) {
 }
 
 function fill(value, control) {
-  if (Array.isArray(value)) return value.map((item) => fill(item, control));
+  if (Array.isArray(value)) return value.flatMap((item) => fill(item, control));
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, fill(inner, control)]));
   }
@@ -71,6 +87,12 @@ function fill(value, control) {
       return control.value === "" ? null : Number(control.value);
     case "$chosen":
       return chosen(control.closest("[data-chooser]"));
+    case "$assigned":
+      return assigned();
+    case "$others":
+      // At once, so that what is chosen next does not bring it back.
+      control.closest("[data-assigned]").remove();
+      return assigned();
     default:
       return value;
   }
@@ -78,6 +100,11 @@ function fill(value, control) {
 
 function chosen(chooser) {
   return [...chooser.querySelectorAll("input[type=checkbox][value]:checked")].map((box) => box.value);
+}
+
+function assigned() {
+  const item = ({ dataset, children }) => ({ channel_id: dataset.assigned, condition: children[0].querySelector("input:checked").value });
+  return [...document.querySelectorAll("[data-assigned]")].map(item);
 }
 
 async function copyText(button) {

@@ -58,7 +58,9 @@ export function collect(form) {
   for (const field of form.elements) {
     if (!field.name || field.disabled || !field.name.startsWith("/") || field.closest("[data-list]")) continue;
     const value = valueOf(field);
-    if (value !== undefined) put(document_, field.name, value);
+    // Null resets what is there. In something new, what is empty is left out.
+    if (value === undefined || (value === null && form.dataset.base)) continue;
+    put(document_, field.name, value);
   }
   for (const pairs of form.querySelectorAll("[data-pairs]")) put(document_, pairs.dataset.pairs, readPairs(pairs));
   for (const list of form.querySelectorAll("[data-list]")) put(document_, list.dataset.list, readList(list));

@@ -60,14 +60,14 @@ impl Page<'_> {
             a.skip href="#main" { "Skip to the content" }
             (phone_head(visitor))
             div.frame {
-                div.rail { (brand()) (menu(visitor, MAIN, "Main")) div.rail-foot { @if visitor.may_change { (menu(visitor, MORE, "Settings")) } (who(visitor)) } }
+                header.rail { (brand()) (menu(visitor, MAIN, "Main")) div.rail-foot { @if visitor.may_change { (menu(visitor, MORE, "Settings")) } (who(visitor)) } }
                 main #main tabindex="-1" {
                     @if !self.above.is_empty() {
                         nav.crumb aria-label="Where you are" {
                             @for (address, name) in self.above { a href=(address) { (name) } span aria-hidden="true" { "/" } }
                         }
                     }
-                    header.head { div { h1 { (self.title) } p { (self.lead) } } div.row { (self.action) } }
+                    header.head #head data-part { div { h1 { (self.title) } p { (self.lead) } } div.row { (self.action) } }
                     noscript { div.note.info { (icon("info")) p { "Reading works without JavaScript; changing things needs it, or the API or the command line." } } }
                     (content)
                 }

@@ -195,22 +195,12 @@ impl Assigned<'_> {
         format!("PATCH /api/v1/jobs/{}", self.job.id)
     }
 
-    /// The document of the whole list, with another condition at one place; without that place where there is none.
-    fn body(&self, at: usize, condition: Option<&str>) -> String {
-        let others = self.job.notifications.iter().enumerate().filter_map(|(i, assigned)| {
-            let present = words::condition_word(assigned.condition);
-            let condition = if i == at { condition? } else { present };
-            Some(json!({"channel_id": assigned.channel_id, "condition": condition}))
-        });
-        json!({"notifications": others.collect::<Vec<_>>()}).to_string()
-    }
-
     fn assignment(&self, at: usize) -> Markup {
         let Assignment { channel_id, condition } = self.job.notifications[at];
         let channel = self.channels.iter().find(|channel| channel.id == channel_id);
         let name = channel.map_or("A channel that is gone", |channel| channel.name.as_str());
         html! {
-            li.event {
+            li.event data-assigned=(channel_id) {
                 div.row.spread {
                     div.row.grow {
                         (icons::kind(channel.map_or("", |channel| channel.kind.as_str())))
@@ -222,13 +212,13 @@ impl Assigned<'_> {
                             legend.unseen { "Runs that " (name) " hears of" }
                             @for one in [RunCondition::Always, RunCondition::OnSuccess, RunCondition::OnFailure] {
                                 label {
-                                    input type="radio" name={ "condition-" (at) } id={ "condition-" (channel_id) "-" (words::condition_word(one)) } value=(words::condition_word(one)) checked[one == condition] autocomplete="off" data-call=(self.call()) data-body=(self.body(at, Some("$value")));
+                                    input type="radio" name={ "condition-" (at) } id={ "condition-" (channel_id) "-" (words::condition_word(one)) } value=(words::condition_word(one)) checked[one == condition] autocomplete="off" data-call=(self.call()) data-body=r#"{"notifications":"$assigned"}"#;
                                     span { (words::condition(one)) }
                                 }
                             }
                         }
                         @if self.may_change {
-                            button.button.plain.slim type="button" data-call=(self.call()) data-body=(self.body(at, None)) data-done={ (name) " does not hear of this job any more." } aria-label={ "Remove " (name) } { "Remove" }
+                            button.button.plain.slim type="button" data-call=(self.call()) data-body=r#"{"notifications":"$others"}"# data-done={ (name) " does not hear of this job any more." } aria-label={ "Remove " (name) } { "Remove" }
                         }
                     }
                 }
@@ -246,21 +236,18 @@ impl Assigned<'_> {
                     @if free.is_empty() { p.help { "Every channel hears of this job already. " a href="/channels/new" { "Make another one" } "." } }
                     div.picker-list {
                         @for channel in free {
-                            button.check.grow type="button" data-call=(self.call()) data-body=(self.with(channel)) data-done={ (channel.name) " hears of this job now." } { (icons::kind_mini(&channel.kind)) span { (channel.name) } }
+                            button.check.grow type="button" data-call=(self.call()) data-late data-body=(added(channel)) data-done={ (channel.name) " hears of this job now." } { (icons::kind_mini(&channel.kind)) span { (channel.name) } }
                         }
                     }
                 }
             }
         }
     }
+}
 
-    /// The whole list and one more, which hears of failures: what somebody adds, they want to be warned by.
-    fn with(&self, channel: &ChannelView) -> String {
-        let present = self.job.notifications.iter().map(|assigned| (assigned.channel_id, assigned.condition));
-        let all = present.chain([(channel.id, RunCondition::OnFailure)]);
-        let all = all.map(|(id, condition)| json!({"channel_id": id, "condition": words::condition_word(condition)}));
-        json!({"notifications": all.collect::<Vec<_>>()}).to_string()
-    }
+/// The whole list and one more, which hears of failures: what somebody adds, they want to be warned by.
+fn added(channel: &ChannelView) -> String {
+    json!({"notifications": ["$assigned", {"channel_id": channel.id, "condition": "on_failure"}]}).to_string()
 }
 
 pub(super) async fn settings(

@@ -35,7 +35,7 @@ pub(super) async fn show(State(app): State<AppState>, visitor: Visitor) -> Resul
     let content = html! {
         div.stack #overview data-part {
             @if !chosen { (first_steps(&channels)) }
-            dl.figures {
+            ul.figures {
                 (figure("Delivered in 24 hours", hours.iter().map(|hour| hour.delivered).sum(), "/history?state=delivered", false))
                 (figure("Waiting", count(DeliveryState::Pending), "/history?state=pending", false))
                 (figure("Held", count(DeliveryState::Held), "/history?state=held", false))
@@ -71,7 +71,7 @@ fn answer(channels: &[ChannelView], hours: &[Hour]) -> Markup {
 
 fn figure(name: &str, number: i64, address: &str, bad: bool) -> Markup {
     html! {
-        div.card { a.figure href=(address) { span.name { (name) } span.number.failure[bad && number > 0] { (number) } } }
+        li.card { a.figure href=(address) { span.name { (name) } span.number.failure[bad && number > 0] { (number) } } }
     }
 }
 
