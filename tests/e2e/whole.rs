@@ -22,6 +22,7 @@ const NO_CONFIGURATION: &[&str] = &[
     "fanfare_attempts",
     "fanfare_counters",
     "fanfare_deliveries",
+    "fanfare_digests",
     "fanfare_events",
     "fanfare_idempotency",
     "fanfare_lanes",
