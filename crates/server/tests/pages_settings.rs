@@ -68,7 +68,17 @@ async fn each_news_of_a_job_has_a_wording_of_its_own() {
     question["wording"] = json!({"backup_success": {"title": "{{job_name}} is well"}});
     let told = api.post("/api/v1/events/explain", question).await.expect(200);
     assert_eq!(told["notification"]["title"], "Nightly is well");
-    assert!(!page(&api, &format!("{path}?news=run_missed")).await.text.contains("data-explain"));
+    let missed = page(&api, &format!("{path}?news=run_missed")).await.text;
+    assert!(!missed.contains("data-explain") && missed.contains("none is expected"), "{missed}");
+    api.patch(&format!("/api/v1/jobs/{id}"), json!({"expect_every_s": 86_400})).await.expect(200);
+    api.post(&format!("/api/v1/jobs/{id}/runs"), json!({"outcome": "success"})).await.expect(202);
+    let missed = page(&api, &format!("{path}?news=run_missed")).await.text;
+    let question: Value = serde_json::from_str(&attribute(&missed, "wording-form", "data-explain")).unwrap();
+    let told = api.post("/api/v1/events/explain", question).await.expect(200);
+    let title = told["notification"]["title"].as_str().unwrap();
+    assert!(missed.contains(&format!("<h3>{title}")), "{title} is not in {missed}");
+    let asked = page(&api, &format!("/explain?job={id}&outcome=missed")).await.text;
+    assert!(asked.contains(title), "{asked}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use fanfare::{
-    AcceptError, Engine, Explanation, JobView, Run, Submission,
+    Absence, AcceptError, Engine, Explanation, JobView, Run, Submission,
     core::{EventType, Fault, Outcome, User, catalog::Layer},
 };
 use maud::{Markup, html};
@@ -49,6 +49,10 @@ impl Question {
 
     async fn answer(&self, engine: &Engine) -> Option<Result<Explanation, Vec<Fault>>> {
         if !self.job.is_empty() {
+            let absence = [("missed", Absence::Missed), ("recovered", Absence::Recovered)];
+            if let Some((_, absence)) = absence.into_iter().find(|(word, _)| *word == self.outcome) {
+                return Some(engine.explain_absence(&self.job, absence, None).await.map_err(faults));
+            }
             let outcome =
                 outcomes().into_iter().find(|(word, ..)| *word == self.outcome).map(|(_, _, outcome)| outcome);
             let outcome = outcome.unwrap_or(Outcome::Failure);
@@ -157,7 +161,7 @@ fn about_run(jobs: &[JobView], question: &Question) -> Markup {
                 div.card-head { h2 { "A run of a job" } }
                 div.card-body.fields-2 {
                     div.field { label for="job" { "Job" } select #job name="job" { @for job in jobs { option value=(job.id) selected[job.id.to_string() == question.job] { (job.name) } } } }
-                    div.field { label for="outcome" { "Outcome" } select #outcome name="outcome" { @for (word, name, _) in outcomes() { option value=(word) selected[word == question.outcome] { (name) } } } }
+                    div.field { label for="outcome" { "Outcome" } select #outcome name="outcome" { @for (word, name, _) in outcomes() { option value=(word) selected[word == question.outcome] { (name) } } option value="missed" selected[question.outcome == "missed"] { "Missed" } option value="recovered" selected[question.outcome == "recovered"] { "Recovered" } } }
                 }
                 div.card-foot { button.button.primary { (icon("ask")) "Who would hear?" } }
             }

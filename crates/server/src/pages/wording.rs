@@ -2,7 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use fanfare::{
-    Engine, JobView, Run, Submission,
+    Absence, Engine, JobView, Run, Submission,
     core::{
         EventType, JobId, Notification, Outcome, User,
         catalog::{Layer, OwnWording},
@@ -86,13 +86,20 @@ async fn preview_of_event(engine: &Engine, event_type: &EventType, own: &OwnWord
     }
 }
 
-/// What a job can tell of: the event type, in a word, and the outcome that an example of it is asked with.
-const NEWS: [(&str, &str, Option<Outcome>); 5] = [
-    ("backup_failure", "Failure", Some(Outcome::Failure)),
-    ("backup_partial", "Partial", Some(Outcome::Partial)),
-    ("backup_success", "Success", Some(Outcome::Success)),
-    ("run_missed", "Missed", None),
-    ("run_recovered", "Recovered", None),
+/// What a job can tell of.
+#[derive(Clone, Copy, Debug)]
+enum News {
+    Run(Outcome),
+    Absence(Absence),
+}
+
+/// All that a job can tell of: the event type, and its name.
+const NEWS: [(&str, &str, News); 5] = [
+    ("backup_failure", "Failure", News::Run(Outcome::Failure)),
+    ("backup_partial", "Partial", News::Run(Outcome::Partial)),
+    ("backup_success", "Success", News::Run(Outcome::Success)),
+    ("run_missed", "Missed", News::Absence(Absence::Missed)),
+    ("run_recovered", "Recovered", News::Absence(Absence::Recovered)),
 ];
 
 pub(super) async fn of_job(
@@ -104,18 +111,17 @@ pub(super) async fn of_job(
     let job = job::load(&app, id).await?;
     let wanted = query.unwrap_or_default();
     let wanted = wanted.strip_prefix("news=").unwrap_or("backup_failure");
-    let (news, _, outcome) = NEWS.into_iter().find(|(id, ..)| *id == wanted).unwrap_or(NEWS[0]);
+    let (news, _, told) = NEWS.into_iter().find(|(id, ..)| *id == wanted).unwrap_or(NEWS[0]);
     let engine = &app.engine;
     let event_type = engine.catalog().get(news).ok_or_else(|| Problem::not_found("event type"))?;
     let own = job.wording.as_ref().and_then(|wording| wording.get(news)).cloned().unwrap_or_default();
-    let preview = match outcome {
-        Some(outcome) => preview_of_run(engine, &job, outcome).await,
-        None => Preview::default(),
-    };
+    // No run is missed where none is expected, so there is no example of that.
+    let has_example = matches!(told, News::Run(_)) || job.next_expected_at.is_some();
+    let preview = if has_example { preview_of_job(engine, &job, told).await } else { Preview::default() };
     let view = View {
         form: Form { event_type, own: own.into(), prefix: format!("/wording/{news}"), takes_user: false },
         preview,
-        question: outcome.map(|outcome| question(&job, outcome)),
+        question: has_example.then(|| question(&job, told)),
         may_change: visitor.may_change,
     };
     let call = format!("PATCH /api/v1/jobs/{id}");
@@ -134,20 +140,27 @@ pub(super) async fn of_job(
     Ok(job::page(&job, &visitor, "/wording", content))
 }
 
-async fn preview_of_run(engine: &Engine, job: &JobView, outcome: Outcome) -> Preview {
-    let error = (outcome != Outcome::Success).then(|| EXAMPLE_ERROR.to_owned());
-    let run = Run {
+async fn preview_of_job(engine: &Engine, job: &JobView, news: News) -> Preview {
+    let id = job.id.to_string();
+    let explained = match news {
+        News::Run(outcome) => engine.explain_run(&id, example(outcome)).await,
+        News::Absence(absence) => engine.explain_absence(&id, absence, None).await,
+    };
+    match explained {
+        Ok(explained) => Preview { everybody: Some(explained.notification), ..Preview::default() },
+        Err(error) => Preview { trouble: Some(error.to_string()), ..Preview::default() },
+    }
+}
+
+fn example(outcome: Outcome) -> Run {
+    Run {
         outcome,
         source: Some(EXAMPLE_SOURCE.into()),
         started_at: None,
         occurred_at: None,
         duration_ms: Some(EXAMPLE_MS),
         size_bytes: Some(EXAMPLE_BYTES),
-        error,
-    };
-    match engine.explain_run(&job.id.to_string(), run).await {
-        Ok(explained) => Preview { everybody: Some(explained.notification), ..Preview::default() },
-        Err(error) => Preview { trouble: Some(error.to_string()), ..Preview::default() },
+        error: (outcome != Outcome::Success).then(|| EXAMPLE_ERROR.to_owned()),
     }
 }
 
@@ -156,8 +169,13 @@ const EXAMPLE_SOURCE: &str = "shop database";
 const EXAMPLE_MS: u64 = 42_000;
 const EXAMPLE_BYTES: u64 = 1_572_864;
 
-/// The same run, as the API is asked about it.
-fn question(job: &JobView, outcome: Outcome) -> Value {
+/// The same news, as the API is asked about them.
+fn question(job: &JobView, news: News) -> Value {
+    let outcome = match news {
+        News::Run(outcome) => outcome,
+        News::Absence(Absence::Missed) => return json!({"job": job.id.to_string(), "outcome": "missed"}),
+        News::Absence(Absence::Recovered) => return json!({"job": job.id.to_string(), "outcome": "recovered"}),
+    };
     let word = outcome.event_type().trim_start_matches("backup_");
     let mut run = json!({
         "job": job.id.to_string(), "outcome": word, "source": EXAMPLE_SOURCE,
@@ -204,7 +222,7 @@ impl View<'_> {
                     @match &self.preview.everybody {
                         Some(notification) => { div data-said="notification" { (said(notification)) } }
                         None if self.question.is_none() => {
-                            p.quiet { "What is told of a run that did not come, or came again, is checked when it is saved; it shows in the history when it happens." }
+                            p.quiet { "No run of this job can be missed, because none is expected yet: its settings say how often it runs. A wording is checked when it is saved." }
                         }
                         None => {}
                     }
