@@ -28,9 +28,11 @@ pub(super) fn discord(payload: &Value) -> Markup {
                     @if let Some(author) = embed["author"]["name"].as_str() { p.small { strong { (author) } } }
                     p { strong { (markdown(text(embed, "title"))) } }
                     @if !text(embed, "description").is_empty() { p.look-said { (markdown(text(embed, "description"))) } }
-                    dl.look-facts {
-                        @for field in items(embed, "fields") {
-                            div.wide[field["inline"] != true] { dt { (markdown(text(field, "name"))) } dd { (markdown(text(field, "value"))) } }
+                    @if !items(embed, "fields").is_empty() {
+                        dl.look-facts {
+                            @for field in items(embed, "fields") {
+                                div.wide[field["inline"] != true] { dt { (markdown(text(field, "name"))) } dd { (markdown(text(field, "value"))) } }
+                            }
                         }
                     }
                     p.look-foot { (embed["footer"]["text"].as_str().unwrap_or_default()) @if let Some(at) = embed["timestamp"].as_str() { " • " (moment(at)) } }
