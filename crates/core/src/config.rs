@@ -108,8 +108,12 @@ impl Kind {
     }
 
     /// `stored` changed by `patch` (RFC 7396), where a placeholder in the patch keeps the stored secret, and
-    /// stored secrets are dropped when they would be sent somewhere else.
+    /// stored secrets are dropped when they would be sent somewhere else. Where nothing is stored that could be read
+    /// (null), the patch has to say everything.
     pub fn change(&self, stored: &Value, patch: &Value) -> Result<Value, Vec<Fault>> {
+        if stored.is_null() {
+            return Ok(patch.clone());
+        }
         let shown = self.redact(stored)?;
         let mut patch = patch.clone();
         keep_secrets(&mut patch, &shown, stored);

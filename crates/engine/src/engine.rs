@@ -18,12 +18,13 @@ use jiff::Timestamp;
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore, mpsc, oneshot},
+    time::timeout,
 };
 use uuid::Uuid;
 
 use crate::{
-    AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, Submission, SystemClock, SystemRandom, Watcher,
-    Witness,
+    AcceptError, Accepted, Clock, Idempotency, LanePolicy, Random, Run, SteadyClock, Submission, SystemClock,
+    SystemRandom, Watcher, Witness,
     conditions::Draft,
     herald,
     intake::{Intake, Prepared},
@@ -37,6 +38,12 @@ use crate::{
     watchman,
     writer::{Acceptance, HealthBook, Write, Writer},
 };
+
+/// How long the database and the writer have to answer whether they are ready.
+const READY: Duration = Duration::from_secs(2);
+
+/// How often somebody looks whether the clock was set.
+const CLOCK: Duration = Duration::from_secs(1);
 
 /// Events that may wait for the writer at once; more wait before they are planned.
 const WAITING: usize = 8_192;
@@ -91,7 +98,7 @@ impl EngineParts {
             variables,
             retry: RetryPolicy::default(),
             lanes: LanePolicy::default(),
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SteadyClock::new(SystemClock)),
             random: Arc::new(SystemRandom),
             users: Arc::new(NoUsers),
             lease: LEASE,
@@ -141,6 +148,20 @@ pub enum EngineError {
     Thread(std::io::Error),
 }
 
+/// Why nothing can be accepted at the moment.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database does not answer, or what was asked before takes it too long.
+    #[error("the database, or the writer to it, has not answered within {} s", READY.as_secs())]
+    Late,
+    /// The engine is stopping, or has ended.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
 impl Engine {
     /// Starts the engine: what an earlier start left pending is taken up at once.
     pub async fn start(parts: EngineParts) -> Result<Self, EngineError> {
@@ -175,12 +196,16 @@ impl Engine {
             runtime: Handle::current(),
             lanes: HashMap::new(),
             unrecorded: Vec::new(),
+            doubt: None,
+            is_failing: false,
+            is_clock_wrong: false,
             remembered: HashMap::new(),
             followed: HashMap::new(),
         };
         writer.recover().await?;
         spawn_writer(writer, inbox)?;
         tokio::spawn(janitor::run(sender.clone()));
+        tokio::spawn(watch_clock(outside.clock.clone(), sender.clone()));
         if parts.store.is_shared() {
             tokio::spawn(node::keep(parts.store.clone(), parts.lease, outside.clone(), sender.clone()));
             tokio::spawn(watch::follow(parts.store.clone(), watchers.clone(), sender.clone()));
@@ -251,9 +276,19 @@ impl Engine {
         }
     }
 
-    /// Whether events can be accepted: the database answers, and the engine is not stopping.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.inner.store.ping().await
+    /// Whether events can be accepted: the database answers, the writer can write, and the engine is not stopping.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.inner.stopping.load(Ordering::Acquire) {
+            return Err(NotReady::Stopping);
+        }
+        timeout(READY, self.answers()).await.unwrap_or(Err(NotReady::Late))
+    }
+
+    async fn answers(&self) -> Result<(), NotReady> {
+        self.inner.store.ping().await?;
+        let (answer, ready) = oneshot::channel();
+        self.inner.writer.send(Write::Ready(answer)).map_err(|_| NotReady::Stopping)?;
+        Ok(ready.await.map_err(|_| NotReady::Stopping)??)
     }
 
     /// How many deliveries were accepted, and how many stand in each state. The states add up to what was accepted.
@@ -341,6 +376,18 @@ impl Engine {
             prepared.plan = concern.settle(prepared.plan, &known, self.inner.outside.clock.now());
         }
         Ok(prepared)
+    }
+}
+
+/// Tells the writer when the clock was set, until that has ended.
+async fn watch_clock(clock: Arc<dyn Clock>, writer: mpsc::UnboundedSender<Write>) {
+    let mut is_set = false;
+    loop {
+        tokio::time::sleep(CLOCK).await;
+        let was_set = std::mem::replace(&mut is_set, clock.leap().is_some());
+        if writer.is_closed() || ((is_set || was_set) && writer.send(Write::Leap).is_err()) {
+            return;
+        }
     }
 }
 

@@ -40,7 +40,9 @@ pub(crate) async fn run(engine: Weak<Inner>, mut turned: mpsc::UnboundedReceiver
             let Some(inner) = engine.upgrade() else { return };
             match Engine::of(inner).raise(&turned).await {
                 Ok(()) => break,
-                Err(AcceptError::Unavailable(_)) => tokio::time::sleep(PATIENCE).await,
+                Err(AcceptError::Unavailable(_) | AcceptError::Uncertain | AcceptError::Full) => {
+                    tokio::time::sleep(PATIENCE).await
+                }
                 Err(error) => {
                     tracing::error!(channel = %turned.channel, %error, "a channel's health could not be told");
                     break;

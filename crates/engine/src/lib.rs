@@ -32,8 +32,8 @@ mod wording;
 mod writer;
 
 pub use check_in::CheckIn;
-pub use clock::{Clock, Random, SystemClock, SystemRandom};
-pub use engine::{Engine, EngineError, EngineParts};
+pub use clock::{Clock, Random, SteadyClock, SystemClock, SystemRandom};
+pub use engine::{Engine, EngineError, EngineParts, NotReady};
 pub use fanfare_store::{
     Changed, Column, ConfigTable, DeliveryFilter, DeliveryState, HourCount, LastRun, Page, Record, Rotated, StoreError,
     TextSearch,

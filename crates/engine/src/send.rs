@@ -1,12 +1,16 @@
 //! One attempt: what a channel is called with, and what its answer means for the delivery.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fanfare_core::{
     Attempt, AttemptInfo, ChannelId, DeliveryId, ErrorKind, EventId, EventTypeId, JobId, NetworkRules, Notification,
     Receipt, Recipients, RetryPolicy, SendError, Transport, Variables,
 };
-use fanfare_store::{Attempted, Next};
+use fanfare_store::{Attempted, Next, StoreError};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -63,7 +67,8 @@ pub(crate) struct Tried {
     pub(crate) leased: Leased,
     pub(crate) result: Result<Receipt, SendError>,
     began: Timestamp,
-    ended: Timestamp,
+    /// By the clock, and no longer than it was where that was set meanwhile.
+    took: Duration,
     /// What was sent, where it failed.
     payload: Option<String>,
     /// The attempt, in what is logged of it.
@@ -118,7 +123,7 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         outcome = tracing::field::Empty,
         status = tracing::field::Empty,
     );
-    let began = outside.clock.now();
+    let (began, started) = (outside.clock.now(), Instant::now());
     let info = AttemptInfo {
         delivery_id: leased.id,
         event_id: leased.event_id,
@@ -129,9 +134,10 @@ pub(crate) async fn attempt(outside: &Outside, entry: Arc<ChannelEntry>, leased:
         variables: &*outside.variables,
     };
     let result = call(outside, &entry, &leased.notification, info.clone()).instrument(span.clone()).await;
-    let ended = outside.clock.now();
+    let by_clock = Duration::try_from(outside.clock.now().duration_since(began)).unwrap_or_default();
+    let took = by_clock.min(started.elapsed());
     let payload = if result.is_err() { payload(&entry, &leased.notification, &info).ok() } else { None };
-    Tried { entry, leased, result, began, ended, payload, span }
+    Tried { entry, leased, result, began, took, payload, span }
 }
 
 impl Tried {
@@ -151,7 +157,7 @@ impl Tried {
             next,
             counts: 1,
             at: self.began.as_millisecond(),
-            duration_ms: (self.ended.as_millisecond() - self.began.as_millisecond()).max(0),
+            duration_ms: i64::try_from(self.took.as_millis()).unwrap_or(i64::MAX),
             status: status.map(i32::from),
             outcome,
             detail: String::new(),
@@ -169,6 +175,23 @@ impl Tried {
             }
         }
         attempted
+    }
+}
+
+/// What is written of a delivery whose row or event cannot be read.
+pub(crate) fn unreadable(delivery_id: Uuid, why: &StoreError, now: Timestamp) -> Attempted {
+    Attempted {
+        delivery_id,
+        next: Next::Dead,
+        counts: 0,
+        at: now.as_millisecond(),
+        duration_ms: 0,
+        status: None,
+        outcome: "unreadable",
+        detail: why.to_string(),
+        possibly_duplicate: false,
+        failure: None,
+        is_digest: false,
     }
 }
 

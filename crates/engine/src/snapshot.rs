@@ -127,7 +127,9 @@ impl Snapshot {
         channels: ChannelTable,
         jobs: Vec<JobRow>,
     ) -> Self {
-        let keys = jobs.iter().map(|job| (fingerprint(&job.ping_key), job.id.into())).collect();
+        // A key that cannot be read is nobody's.
+        let keyed = jobs.iter().filter(|job| !job.ping_key.is_empty());
+        let keys = keyed.map(|job| (fingerprint(&job.ping_key), job.id.into())).collect();
         Self { settings, outbound, channels, jobs, keys, wordings: Wordings::default() }
     }
 
@@ -166,6 +168,8 @@ fn entry(registry: &Registry, row: ChannelRow) -> ChannelEntry {
     let accepts_recipient = kind.as_ref().is_ok_and(|kind| kind.accepts_recipient);
     let defaults = kind.as_ref().map_or(LaneDefaults::ONE_BY_ONE, |kind| kind.lane);
     let (channel, recipients) = match kind {
+        // The store has said why.
+        Ok(_) if row.config.is_null() => (Err("what is stored of it cannot be read: enter it again".into()), None),
         Ok(kind) => (kind.build(&row.config).map_err(|faults| words(&faults)), kind.recipients(&row.config).ok()),
         Err(error) => (Err(error.to_string()), None),
     };

@@ -121,6 +121,12 @@ pub enum AcceptError {
     /// Nothing was stored; worth another try.
     #[error("the event could not be stored: {0}")]
     Unavailable(String),
+    /// Whether it was stored is not known.
+    #[error("the connection to the database broke, and whether the event was stored is not known")]
+    Uncertain,
+    /// Nothing was stored, because there is no space for it; worth another try once there is.
+    #[error("the event could not be stored: the disk that holds the database is full")]
+    Full,
 }
 
 /// Who would hear of an event, and what they would be told.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     AcceptError, Engine,
+    clock::LEAP,
     engine::Inner,
     expect::{Alarm, Expectation, RECHECK},
     intake::{Intake, Prepared},
@@ -30,9 +31,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How often the database is looked at, since other nodes change it too.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
-/// From when on the clock counts as set, and not only as inexact.
-const JUMP: Duration = Duration::from_secs(5 * 60);
 
 /// Jobs that are looked at in one go.
 const SLICE: u64 = 100;
@@ -87,7 +85,7 @@ fn drift(before: (Timestamp, Instant), now: (Timestamp, Instant)) -> Option<i64>
     let by_clock = now.0.as_millisecond() - before.0.as_millisecond();
     let passed = i64::try_from(now.1.saturating_duration_since(before.1).as_millis()).unwrap_or(i64::MAX);
     let drift = by_clock.saturating_sub(passed);
-    (drift.unsigned_abs() > JUMP.as_millis() as u64).then_some(drift)
+    (drift.unsigned_abs() > LEAP.as_millis() as u64).then_some(drift)
 }
 
 impl Engine {

@@ -6,10 +6,10 @@ use fanfare_core::{
     AddressPolicy, Catalog, CatalogError, Kind, NoUsers, Registry, RetryPolicy, TransportError, UserDirectory,
     Variables,
 };
-use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, LanePolicy, RETENTION, SystemClock};
+use fanfare_engine::{Clock, Engine, EngineError, EngineParts, LEASE, LanePolicy, RETENTION, SteadyClock, SystemClock};
 use fanfare_http::{HttpTransport, Limits};
 use fanfare_net::{Guard, NetError, Outbound, tls_config};
-use fanfare_store::{Keyring, KeyringError, Store, StoreError, StoreOptions};
+use fanfare_store::{BUSY, Keyring, KeyringError, Store, StoreError, StoreOptions};
 
 use crate::{Environment, registry};
 
@@ -29,6 +29,7 @@ pub struct Fanfare {
     lanes: LanePolicy,
     limits: Limits,
     retention: Duration,
+    busy_timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,7 +73,8 @@ impl Fanfare {
             lanes: LanePolicy::default(),
             limits: Limits::default(),
             retention: RETENTION,
-            clock: Arc::new(SystemClock),
+            busy_timeout: BUSY,
+            clock: Arc::new(SteadyClock::new(SystemClock)),
         })
     }
 
@@ -160,6 +162,14 @@ impl Fanfare {
         self
     }
 
+    /// How long a transaction waits for its turn, on SQLite for that of another process to end, on PostgreSQL for a
+    /// connection; by default 5 s. What waited in vain is refused, and nothing of it is stored.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
     /// Another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -182,7 +192,7 @@ impl Fanfare {
         let transport = Arc::new(HttpTransport::new(guard.clone(), tls, self.limits)?);
         let network = Outbound::new(guard, self.extra_ca_pem);
         let network = Arc::new(if locked { network.locked() } else { network });
-        let options = StoreOptions { url: self.url, keyring: self.keyring };
+        let options = StoreOptions { url: self.url, keyring: self.keyring, busy_timeout: self.busy_timeout };
         let store = Store::open(&options, self.clock.now()).await?;
         let parts = EngineParts::new(store, catalog, self.registry, transport, network, self.variables);
         let Self { retry, lanes, lease, retention, clock, users, .. } = self;

@@ -110,6 +110,7 @@ impl Kind {
         Self(StatusCode::INTERNAL_SERVER_ERROR, "urn:fanfare:problem:key-file", "The key file cannot be written");
     const INTERNAL: Self =
         Self(StatusCode::INTERNAL_SERVER_ERROR, "urn:fanfare:problem:internal", "The server made a mistake");
+    const FULL: Self = Self(StatusCode::INSUFFICIENT_STORAGE, "urn:fanfare:problem:full", "The disk is full");
     const UNAVAILABLE: Self =
         Self(StatusCode::SERVICE_UNAVAILABLE, "urn:fanfare:problem:unavailable", "The server cannot do this now");
 }
@@ -199,6 +200,22 @@ impl Problem {
         Self::new(Kind::UNAVAILABLE, "the database does not answer, and nothing was changed: try again later")
     }
 
+    /// Whether something was stored is not known; the cause goes to the log.
+    pub(crate) fn uncertain(cause: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%cause, "a request could not be served");
+        let detail = "the connection to the database broke, and whether this was stored is not known: try again, with the \
+                      same idempotency key if there was one";
+        Self::new(Kind::UNAVAILABLE, detail)
+    }
+
+    /// There is no space left; the cause goes to the log.
+    pub(crate) fn full(cause: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%cause, "a request could not be served");
+        let detail = "there is no space left for the database, and nothing was changed: free some on its disk, then try \
+                      again; no restart is needed";
+        Self::new(Kind::FULL, detail)
+    }
+
     /// The status, for a result inside a batch.
     pub(crate) fn status(&self) -> u16 {
         self.0.status
@@ -248,6 +265,8 @@ impl From<AcceptError> for Problem {
             AcceptError::NoJob(_) => Self::new(Kind::NOT_FOUND, error.to_string()),
             AcceptError::KeyReused => Self::new(Kind::KEY_REUSED, error.to_string()),
             AcceptError::Unavailable(cause) => Self::unavailable(&cause),
+            AcceptError::Uncertain => Self::uncertain(&error),
+            AcceptError::Full => Self::full(&error),
         }
     }
 }
@@ -295,7 +314,9 @@ impl From<AccessError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Database(cause) => Self::unavailable(&cause),
+            full if full.is_full() => Self::full(&full),
+            StoreError::Uncertain(_) => Self::uncertain(&error),
+            StoreError::Database(_) | StoreError::Sqlite(_) | StoreError::Closed => Self::unavailable(&error),
             StoreError::NameTaken(name) => ConfigureError::NameTaken(name).into(),
             other => Self::internal(&other),
         }
@@ -346,6 +367,8 @@ mod tests {
         check(AcceptError::NoJob("nightly".into()).into(), 404, "nightly");
         check(AcceptError::KeyReused.into(), 409, "key-reused");
         check(AcceptError::Unavailable("secret cause".into()).into(), 503, "try again");
+        check(AcceptError::Uncertain.into(), 503, "not known");
+        check(AcceptError::Full.into(), 507, "no space left");
         check(ConfigureError::NotFound("channel").into(), 404, "channel");
         check(ConfigureError::NameTaken("a".into()).into(), 409, r#""pointer":"/name""#);
         check(ConfigureError::InUse(vec!["job nightly".into()]).into(), 409, r#""uses":["job nightly"]"#);

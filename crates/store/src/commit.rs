@@ -17,6 +17,7 @@ use crate::{
     counters::{ADD_HERE, Counts, upsert},
     digest,
     entity::idempotency,
+    error::commit_failed,
     follow,
     listen::tell,
     rows::{Columns, MOST_ROWS, pieces},
@@ -205,7 +206,7 @@ impl Commit {
         tx.each(&tables::EVENT.insert_one("fanfare_events", ""), self.events.into_iter().map(tables::event))?;
         let deliveries = self.deliveries.into_iter().map(tables::delivery);
         tx.each(&tables::DELIVERY.insert_one("fanfare_deliveries", ""), deliveries)?;
-        tx.each(&tables::ATTEMPT.insert_one("fanfare_attempts", ""), self.attempts.into_iter().map(tables::attempt))?;
+        tx.each(&tables::ATTEMPT.insert_one("fanfare_attempts", ONCE), self.attempts.into_iter().map(tables::attempt))?;
         let keys = self.keys.into_values().map(|(key, created_at)| tables::key(key, created_at));
         tx.each(&tables::KEY.insert_one("fanfare_idempotency", REPLACE_KEY), keys)?;
         let last_runs = self.last_runs.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
@@ -243,7 +244,7 @@ impl Commit {
             statements.push(tables::DELIVERY.insert("fanfare_deliveries", rows.into_iter().map(tables::delivery), ""));
         }
         for rows in pieces(self.attempts) {
-            statements.push(tables::ATTEMPT.insert("fanfare_attempts", rows.into_iter().map(tables::attempt), ""));
+            statements.push(tables::ATTEMPT.insert("fanfare_attempts", rows.into_iter().map(tables::attempt), ONCE));
         }
         for rows in pieces(self.keys.into_values().collect()) {
             let rows = rows.into_iter().map(|(key, created_at)| tables::key(key, created_at));
@@ -300,7 +301,7 @@ impl Store {
         for statement in statements {
             tx.execute_raw(statement).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await.map_err(commit_failed)
     }
 
     /// Which of these keys were used since `since` (milliseconds since 1970).
@@ -329,6 +330,9 @@ pub(crate) async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransac
         TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
     Ok(db.begin_with_options(options).await?)
 }
+
+/// What was written although its commit failed to say so is written again with the same id.
+const ONCE: &str = " ON CONFLICT (id) DO NOTHING";
 
 /// An expired key of the same name is overwritten.
 const REPLACE_KEY: &str = " ON CONFLICT (scope, key) DO UPDATE SET \

@@ -27,7 +27,8 @@ pub struct ChannelRow {
     pub name: String,
     /// Its kind.
     pub kind: String,
-    /// Its configuration with the secrets in clear; encrypted in the database.
+    /// Its configuration with the secrets in clear; encrypted in the database. Null where what is stored there cannot
+    /// be read: then the channel cannot send until it is configured anew, and everything else goes on.
     pub config: Value,
     /// Whether it may send.
     pub enabled: bool,
@@ -54,7 +55,7 @@ pub struct JobRow {
     pub grace_s: Option<i64>,
     /// The administrator's own wording.
     pub wording: Option<JobWording>,
-    /// What a check-in URL ends in. A secret; encrypted in the database.
+    /// What a check-in URL ends in. A secret; encrypted in the database. Empty where what is stored cannot be read.
     pub ping_key: String,
     /// Its latest run.
     pub last_run: Option<LastRun>,
@@ -246,12 +247,20 @@ impl Store {
     }
 
     fn read_channel(&self, row: channel::Model) -> Result<ChannelRow, StoreError> {
-        let config = self.keyring.open(&row.config, &channel_place(row.id))?;
+        let config = self.keyring.open(&row.config, &channel_place(row.id)).map_err(StoreError::from);
+        let config = config.and_then(|text| {
+            serde_json::from_slice(&text).map_err(|error| StoreError::corrupt("configuration", error))
+        });
+        let config = config.unwrap_or_else(|error| {
+            let (id, name) = (row.id, &row.name);
+            tracing::error!(%id, name, %error, "a channel cannot be used until its configuration is entered again");
+            Value::Null
+        });
         Ok(ChannelRow {
             id: row.id,
             name: row.name,
             kind: row.kind,
-            config: serde_json::from_slice(&config).map_err(|e| StoreError::corrupt("channel", e))?,
+            config,
             enabled: row.enabled,
             delivery: serde_json::from_str(&row.delivery).map_err(|e| StoreError::corrupt("channel", e))?,
             created_at: row.created_at,
@@ -261,7 +270,11 @@ impl Store {
 
     pub(crate) fn read_job(&self, row: job::Model) -> Result<JobRow, StoreError> {
         let corrupt = |e: serde_json::Error| StoreError::corrupt("job", e);
-        let ping_key = self.keyring.open(&row.ping_key, &job_place(row.id))?;
+        let ping_key = self.keyring.open(&row.ping_key, &job_place(row.id)).unwrap_or_else(|error| {
+            let (id, name) = (row.id, &row.name);
+            tracing::error!(%id, name, %error, "a job's check-in URL cannot be used until it gets a new key");
+            Default::default()
+        });
         Ok(JobRow {
             watch: Watch::of(&row),
             started_at: row.started_at,

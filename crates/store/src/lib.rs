@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod commit;
 mod condition;
 mod config;
@@ -11,6 +12,7 @@ mod error;
 mod follow;
 mod keyring;
 mod lanes;
+mod leap;
 mod ledger;
 mod listen;
 mod migration;
@@ -40,7 +42,7 @@ pub use keyring::{Keyring, KeyringError};
 pub use ledger::{DeliveryFilter, HourCount, Page, TextSearch};
 pub use listen::{Changed, Listener};
 pub use migration::create_tables;
-pub use open::{Store, StoreOptions};
+pub use open::{BUSY, Store, StoreOptions};
 pub use passphrase::Stretching;
 pub use queue::{Claimed, Stalled, Waiting};
 pub use record::Record;

@@ -17,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(RunsOfJobs),
             Box::new(Follows),
             Box::new(Digests),
+            Box::new(Claims),
         ]
     }
 
@@ -222,6 +223,35 @@ CREATE INDEX fanfare_digests_due ON fanfare_digests (channel_id, due_at, id) WHE
 ALTER TABLE fanfare_deliveries ADD COLUMN digest_id {id};
 ALTER TABLE fanfare_deliveries ADD COLUMN digest_count INTEGER;
 CREATE INDEX fanfare_deliveries_digest ON fanfare_deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
+";
+
+/// Gives PostgreSQL an index that claims can follow.
+struct Claims;
+
+impl MigrationName for Claims {
+    fn name(&self) -> &str {
+        "0009_claims"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Claims {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        match db.get_database_backend() {
+            DbBackend::Postgres => create_tables(db, CLAIMS).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// PostgreSQL does not see that rows without an owner come out of an index on `(owner, channel_id, due_at, id)` in the
+/// order of the rest of it, and would sort all that is due for every claim. So what belongs to nobody has an index of its
+/// own there, and what belongs to somebody another one; a row stands in one of them. SQLite sees it.
+const CLAIMS: &str = "
+DROP INDEX fanfare_deliveries_due;
+CREATE INDEX fanfare_deliveries_due ON fanfare_deliveries (channel_id, due_at, id) WHERE state = 0 AND owner IS NULL;
+CREATE INDEX fanfare_deliveries_owned ON fanfare_deliveries (owner, channel_id) WHERE state = 0 AND owner IS NOT NULL;
 ";
 
 /// Runs the statements of a migration, each ended by a semicolon at the end of a line. What the two databases call

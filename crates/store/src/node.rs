@@ -54,6 +54,16 @@ impl Store {
         Ok(())
     }
 
+    /// Finds out whether something can be written, by writing where this start of the node has been seen. On SQLite
+    /// this is done where everything is written that is accepted.
+    pub async fn prove(&self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(direct) = &self.direct else { return self.renew_lease().await.map(drop) };
+        let row = [Value::from(now.as_millisecond()), Value::from(self.owner())];
+        direct.transaction(|tx| {
+            tx.each("UPDATE fanfare_nodes SET seen_at = ? WHERE id = ?", std::iter::once(row)).map(drop)
+        })
+    }
+
     /// Renews this node's lease. False: it has expired, and another node has taken over.
     pub async fn renew_lease(&self) -> Result<bool, StoreError> {
         renew(&self.writer, self.owner()).await

@@ -11,13 +11,18 @@ use sea_orm::{
     ActiveValue::Set,
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
     TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        self, Connection, PgConnection,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use sea_orm_migration::MigratorTrait;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    Keyring, KeyringError, StoreError, commit::immediate, entity::meta, keyring::Keys, migration::Migrator,
-    rotate::FINGERPRINT, sqlite::Direct,
+    Keyring, KeyringError, StoreError, check::check, commit::immediate, entity::meta, keyring::Keys,
+    migration::Migrator, rotate::FINGERPRINT, sqlite::Direct,
 };
 
 /// Where the database is, and what secrets in it are encrypted with.
@@ -27,12 +32,15 @@ pub struct StoreOptions {
     pub url: String,
     /// The keys.
     pub keyring: Keyring,
+    /// How long a transaction waits for its turn: on SQLite for another process's to end, on PostgreSQL for a
+    /// connection.
+    pub busy_timeout: Duration,
 }
 
 impl StoreOptions {
     /// SQLite in this file.
     pub fn sqlite(file: impl Into<PathBuf>, keyring: Keyring) -> Self {
-        Self { url: format!("sqlite:{}", file.into().display()), keyring }
+        Self { url: format!("sqlite:{}", file.into().display()), keyring, busy_timeout: BUSY }
     }
 }
 
@@ -61,8 +69,21 @@ const STATEMENTS: usize = 96;
 /// of every index; merged less often than SQLite's 1,000, each of them is written once instead of many times.
 const CHECKPOINT_PAGES: &str = "4000";
 
-/// How long SQLite waits for another connection to end its transaction.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long a transaction waits for its turn, unless it is set otherwise.
+pub const BUSY: Duration = Duration::from_secs(5);
+
+/// How long a statement waits in this process for a connection to SQLite.
+const QUEUE: Duration = Duration::from_secs(10);
+
+/// How long a PostgreSQL that does not answer is waited for at the start: it may be starting, too.
+const STARTING: Duration = Duration::from_secs(10);
+
+/// How long lies between two attempts to reach it.
+const KNOCK: Duration = Duration::from_millis(250);
+
+/// PostgreSQL's `cannot_connect_now`: it is starting or stopping.
+const NOT_NOW: &str = "57P03";
+
 /// The advisory lock that is held while tables are brought up to date; a number that nobody else is likely to use.
 const MIGRATING: i64 = 0x66_616e_6661_7265;
 
@@ -72,10 +93,11 @@ impl Store {
     /// On SQLite the caller makes sure that no other process works on the same database; whatever an earlier start had
     /// in memory is taken back at once. Fails where the key is not the one the database was written with.
     pub async fn open(options: &StoreOptions, now: Timestamp) -> Result<Self, StoreError> {
-        let (writer, reader) = connect(&options.url).await?;
+        let busy = options.busy_timeout;
+        let (writer, reader) = connect(&options.url, busy).await?;
         migrate::<Migrator>(&writer).await?;
         check_key(&writer, &options.keyring).await?;
-        let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), BUSY, CHECKPOINT_PAGES));
+        let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), busy, CHECKPOINT_PAGES));
         let (direct, keyring) = (direct.transpose()?, Keys::new(options.keyring.clone()));
         let store = Self { writer, reader, direct, keyring, sealed_elsewhere: Arc::default(), owner: Arc::default() };
         store.join(now).await?;
@@ -124,14 +146,15 @@ async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<(), StoreE
     Ok(lock.commit().await?)
 }
 
-async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), StoreError> {
+async fn connect(url: &str, busy: Duration) -> Result<(DatabaseConnection, DatabaseConnection), StoreError> {
     let base = |url: &str| {
         let mut options = ConnectOptions::new(url);
-        options.sqlx_logging(false).test_before_acquire(false).acquire_timeout(Duration::from_secs(10));
+        options.sqlx_logging(false).test_before_acquire(false).acquire_timeout(QUEUE);
         options
     };
     if let Some(file) = file_of(url) {
         let file = file.to_owned();
+        check(Path::new(&file))?;
         make_private(&file)?;
         let sqlite = move |connections| {
             let file = file.clone();
@@ -143,7 +166,7 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(BUSY)
+                    .busy_timeout(busy)
                     .foreign_keys(true)
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                     // What SQLite sets aside while it works on a statement would be a file made and removed.
@@ -155,15 +178,51 @@ async fn connect(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), 
         let writer = Database::connect(sqlite(1)).await?;
         Ok((writer, Database::connect(sqlite(4)).await?))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        reach(url).await?;
         let mut options = base(url);
         options
             .max_connections(8)
+            .acquire_timeout(busy)
             .test_before_acquire(true)
             .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS));
         let pool = Database::connect(options).await?;
         Ok((pool.clone(), pool))
     } else {
         Err(StoreError::Url)
+    }
+}
+
+/// Makes sure that PostgreSQL answers. The pool would only say that it has waited for too long; this says for what.
+async fn reach(url: &str) -> Result<(), StoreError> {
+    let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| StoreError::Unreachable {
+        place: "FANFARE_DATABASE_URL".into(),
+        cause: error.to_string(),
+    })?;
+    let place = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let deadline = Instant::now() + STARTING;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let error = match timeout(left, PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => {
+                // It has answered; that is all it was for.
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        };
+        let may_come = match &error {
+            sqlx::Error::Io(_) => true,
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| code == NOT_NOW),
+            _ => false,
+        };
+        if !may_come || Instant::now() + KNOCK >= deadline {
+            return Err(StoreError::Unreachable { place, cause: error.to_string() });
+        }
+        sleep(KNOCK).await;
     }
 }
 

@@ -21,8 +21,8 @@ use crate::{
 pub struct Claimed {
     /// The delivery.
     pub delivery: DeliveryRow,
-    /// Its event.
-    pub event: EventRow,
+    /// Its event; none where the ledger has lost it.
+    pub event: Option<EventRow>,
 }
 
 /// A place among the deliveries that may be tried again.
@@ -75,15 +75,7 @@ impl Store {
 
     /// Takes up to `limit` due deliveries of a channel for this node, oldest first, but for those that wait for others.
     pub async fn claim(&self, channel_id: Uuid, limit: u64, now: i64) -> Result<Vec<Claimed>, StoreError> {
-        let lock = if self.backend() == DbBackend::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
-        let sql = format!(
-            "UPDATE fanfare_deliveries SET owner = {} WHERE id IN (SELECT id FROM fanfare_deliveries \
-             WHERE state = 0 AND owner IS NULL AND channel_id = {} AND due_at <= {} AND {FREE} \
-             ORDER BY due_at, id LIMIT {limit}{lock}) RETURNING *",
-            self.owner(),
-            self.mark(1),
-            self.mark(2),
-        );
+        let sql = self.claim_sql(limit);
         let values = [Value::from(channel_id), Value::from(now)];
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         // In one transaction: what is taken and then cannot be read must not stay taken.
@@ -94,9 +86,32 @@ impl Store {
         let events = event::Entity::find().filter(event::Column::Id.is_in(ids)).all(&tx).await?;
         tx.commit().await?;
         let events: std::collections::HashMap<_, _> = events.into_iter().map(|row| (row.id, row)).collect();
-        let with_event =
-            |delivery: DeliveryRow| events.get(&delivery.event_id).cloned().map(|event| Claimed { delivery, event });
-        Ok(deliveries.into_iter().filter_map(with_event).collect())
+        let with_event = |delivery: DeliveryRow| Claimed { event: events.get(&delivery.event_id).cloned(), delivery };
+        Ok(deliveries.into_iter().map(with_event).collect())
+    }
+
+    /// The statement that takes what is due for a channel: its channel and the time are to be bound.
+    fn claim_sql(&self, limit: u64) -> String {
+        let lock = if self.backend() == DbBackend::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
+        format!(
+            "UPDATE fanfare_deliveries SET owner = {} WHERE id IN (SELECT id FROM fanfare_deliveries \
+             WHERE state = 0 AND owner IS NULL AND channel_id = {} AND due_at <= {} AND {FREE} \
+             ORDER BY due_at, id LIMIT {limit}{lock}) RETURNING *",
+            self.owner(),
+            self.mark(1),
+            self.mark(2),
+        )
+    }
+
+    /// The deliveries and digests that belong to this node by the database's word.
+    pub async fn owned(&self) -> Result<Vec<Uuid>, StoreError> {
+        let owner = self.owner();
+        let sql = format!(
+            "SELECT id FROM fanfare_deliveries WHERE state = 0 AND owner = {owner} \
+             UNION ALL SELECT id FROM fanfare_digests WHERE owner = {owner}"
+        );
+        let rows = self.writer.query_all_raw(Statement::from_string(self.backend(), sql)).await?;
+        rows.into_iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }
 
     /// Gives deliveries and digests that this node has in memory back to the database, due at once.
@@ -322,4 +337,29 @@ async fn shift(
         tell_of_many(tx).await?;
     }
     Ok(moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{Keyring, StoreOptions};
+
+    /// However much waits, a claim is one walk along the index.
+    #[tokio::test]
+    async fn a_claim_uses_its_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::parse(&Keyring::generate()).unwrap();
+        let options = StoreOptions::sqlite(dir.path().join("x.db"), keyring);
+        let store = Store::open(&options, Timestamp::UNIX_EPOCH).await.unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", store.claim_sql(512));
+        let values = [Value::from(Uuid::nil()), Value::from(0_i64)];
+        let rows = store.writer.query_all_raw(Statement::from_sql_and_values(store.backend(), sql, values));
+        let steps: Vec<String> = rows.await.unwrap().iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+        let found =
+            |step: &&String| step.contains("INDEX fanfare_deliveries_due (owner=? AND channel_id=? AND due_at<?)");
+        assert!(steps.iter().find(found).is_some(), "{steps:?}");
+        assert!(steps.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP B-TREE")), "{steps:?}");
+    }
 }

@@ -17,21 +17,41 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The superuser of every database here; nobody needs a password.
 const USER: &str = "fanfare";
 
+/// What makes it as fast as it is short-lived: nothing is synchronised to the disk.
+const FAST: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+
+/// The same where it is stopped in a test: a commit that was answered outlives its processes, if not the machine.
+const DURABLE: &[&str] = &["fsync=off"];
+
 /// A PostgreSQL that listens on a socket in a directory of its own. It is stopped when this is dropped, and its files
-/// go with it. Nothing is synchronised to the disk: it is as fast as it is short-lived.
+/// go with it.
 #[derive(Debug)]
 pub struct Postgres {
     bin: PathBuf,
     dir: TempDir,
-    server: Child,
+    owner: Option<(u32, u32)>,
+    settings: &'static [&'static str],
+    server: Option<Child>,
 }
 
 impl Postgres {
-    /// Makes and starts one.
+    /// Makes and starts one, which forgets when it is stopped.
     ///
     /// # Panics
     /// When there is no PostgreSQL on this machine: a test that cannot run has failed.
     pub async fn start() -> Self {
+        Self::start_with(FAST).await
+    }
+
+    /// Makes and starts one that can be stopped and started again, and keeps what it has committed.
+    ///
+    /// # Panics
+    /// When there is no PostgreSQL on this machine.
+    pub async fn start_durable() -> Self {
+        Self::start_with(DURABLE).await
+    }
+
+    async fn start_with(settings: &'static [&'static str]) -> Self {
         let bin = bin_dir();
         // A socket's path must be short, and the directory above it open to whom the server runs as.
         let dir = tempfile::Builder::new().prefix("fanfare-pg-").tempdir_in("/tmp").unwrap();
@@ -39,31 +59,54 @@ impl Postgres {
         if let Some((user, group)) = owner {
             chown(dir.path(), Some(user), Some(group)).unwrap();
         }
-        let as_owner = |program: &str| {
-            let mut command = Command::new(bin.join(program));
-            command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir(dir.path());
-            command.stdin(Stdio::null());
-            if let Some((user, group)) = owner {
-                command.uid(user).gid(group);
-            }
-            command
-        };
+        let mut postgres = Self { bin, dir, owner, settings, server: None };
+        let mut initdb = postgres.as_owner("initdb");
+        initdb.args(["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--no-sync", "--pgdata"]);
+        checked(initdb.arg(postgres.dir.path().join("data")));
+        postgres.start_again().await;
+        postgres
+    }
 
-        let data = dir.path().join("data");
-        let mut initdb = as_owner("initdb");
-        initdb.args(["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--no-sync", "--pgdata"]).arg(&data);
-        checked(&mut initdb);
-
-        let log = fs::File::create(dir.path().join("server.log")).unwrap();
-        let mut server = as_owner("postgres");
-        server.arg("-D").arg(&data).arg("-k").arg(dir.path());
-        for setting in ["listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off"] {
+    /// Starts it after [`stop`](Self::stop), and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_again(&mut self) {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("server.log")).unwrap();
+        let mut server = self.as_owner("postgres");
+        server.arg("-D").arg(self.dir.path().join("data")).arg("-k").arg(self.dir.path());
+        for setting in self.settings.iter().chain(&["listen_addresses="]) {
             server.args(["-c", setting]);
         }
-        let server = server.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let mut postgres = Self { bin, dir, server };
-        postgres.ready().await;
-        postgres
+        self.server = Some(server.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+        self.ready().await;
+    }
+
+    /// Stops it: in order, with what is under way broken off; or at once, as a crash would.
+    pub fn stop(&mut self, in_order: bool) {
+        let Some(mut server) = self.server.take() else { return };
+        // One that has ended already is as good as stopped. Its own processes go with it.
+        if matches!(server.try_wait(), Ok(None)) {
+            let signal = if in_order { "INT" } else { "QUIT" };
+            // A test may be failing already, so nothing here can.
+            let _ = Command::new("sh").args(["-c", &format!("kill -{signal} {}", server.id())]).status();
+            let _ = server.wait();
+        }
+    }
+
+    /// Whom a directory must belong to that it is to write to, where that is not who runs the tests.
+    pub fn owner(&self) -> Option<(u32, u32)> {
+        self.owner
+    }
+
+    fn as_owner(&self, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir(self.dir.path());
+        command.stdin(Stdio::null());
+        if let Some((user, group)) = self.owner {
+            command.uid(user).gid(group);
+        }
+        command
     }
 
     async fn ready(&mut self) {
@@ -71,7 +114,7 @@ impl Postgres {
         let log = || fs::read_to_string(self.dir.path().join("server.log")).unwrap_or_default();
         let deadline = Instant::now() + PATIENCE;
         while !ask.output().unwrap().status.success() {
-            if let Some(status) = self.server.try_wait().unwrap() {
+            if let Some(status) = self.server.as_mut().and_then(|server| server.try_wait().unwrap()) {
                 panic!("PostgreSQL ended with {status}: {}", log());
             }
             assert!(Instant::now() < deadline, "PostgreSQL does not answer: {}", log());
@@ -122,12 +165,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // At once, without writing anything; its own processes go with it.
-        if matches!(self.server.try_wait(), Ok(None)) {
-            // A test may be failing already, so nothing here can.
-            let _ = Command::new("sh").args(["-c", &format!("kill -QUIT {}", self.server.id())]).status();
-            let _ = self.server.wait();
-        }
+        // At once, without writing anything.
+        self.stop(false);
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) struct EngineSettings {
     exchange_timeout_s: Option<Seconds>,
     /// How long the ledger tells of an event, in seconds.
     retention_s: Option<Seconds>,
+    /// How long a transaction waits for its turn, in seconds.
+    busy_timeout_s: Option<Seconds>,
 }
 
 /// The table `[limits]`: how many requests a second are taken for long, 0 for any number. What is absent has its
@@ -196,6 +198,11 @@ impl EngineSettings {
     /// After how much silence other nodes take over a node's deliveries.
     pub(crate) fn lease(&self) -> Duration {
         self.lease_s.as_ref().map_or(fanfare::LEASE, |lease| lease.0)
+    }
+
+    /// How long a transaction waits for its turn.
+    pub(crate) fn busy_timeout(&self) -> Option<Duration> {
+        self.busy_timeout_s.as_ref().map(|timeout| timeout.0)
     }
 
     /// The policy of lanes with what is set here.

@@ -191,6 +191,9 @@ fn builder(settings: &Settings, database: &Database, key: &str) -> Result<Fanfar
         .limits(settings.engine.limits())
         .retention(settings.engine.retention())
         .variables(Environment::new(settings.env_allow.iter().cloned()));
+    if let Some(timeout) = settings.engine.busy_timeout() {
+        builder = builder.busy_timeout(timeout);
+    }
     if let Some(networks) = &settings.allow_networks {
         builder = builder.addresses(AddressPolicy::new(networks.iter().copied()));
     }
@@ -233,7 +236,11 @@ fn start_failure(error: &StartError) -> Failure {
                  between them"
                     .into(),
             ),
-            StoreError::Keyring(_) | StoreError::Url => Failure::WrongUse(error.to_string()),
+            StoreError::Keyring(_)
+            | StoreError::Url
+            | StoreError::NotSqlite(_)
+            | StoreError::Foreign(_)
+            | StoreError::Damaged { .. } => Failure::WrongUse(error.to_string()),
             error => Failure::Failed(format!("the database cannot be used: {error}")),
         },
         StartError::Catalog(_) => Failure::WrongUse(error.to_string()),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::state::moved;
+
 /// How many misconfigurations in a row open it.
 const IN_A_ROW: u32 = 2;
 
@@ -24,6 +26,13 @@ impl Default for Breaker {
 }
 
 impl Breaker {
+    /// The clock was set by so many milliseconds.
+    pub(crate) fn leap(&mut self, by: i64) {
+        if let Self::Open { next, .. } = self {
+            *next = moved(*next, by);
+        }
+    }
+
     /// Open since an earlier start: one delivery tries at once.
     pub(crate) fn reopened(now: Timestamp) -> Self {
         Self::Open { probes: 0, next: now }

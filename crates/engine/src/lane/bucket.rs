@@ -3,6 +3,7 @@
 use fanfare_core::LaneDefaults;
 use jiff::{SignedDuration, Timestamp};
 
+use super::state::moved;
 use crate::LaneSettings;
 
 /// How fast deliveries may leave.
@@ -38,6 +39,11 @@ impl Pace {
 pub(crate) struct Bucket(Option<Timestamp>);
 
 impl Bucket {
+    /// The clock was set by so many milliseconds.
+    pub(crate) fn leap(&mut self, by: i64) {
+        self.0 = self.0.map(|full| moved(full, by));
+    }
+
     /// Takes a token; else says when there is one.
     pub(crate) fn take(&mut self, pace: Pace, now: Timestamp) -> Result<(), Timestamp> {
         let empty = later(now, pace.depth);

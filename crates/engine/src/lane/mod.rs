@@ -75,6 +75,10 @@ pub(crate) enum ToLane {
     Proved,
     /// Give up what waits here and say what is under way.
     Empty(oneshot::Sender<Emptied>),
+    /// The clock was set by so many milliseconds: everything that is waited for is as far away as before.
+    Leap(i64),
+    /// Say what is in memory.
+    Show(oneshot::Sender<Vec<Uuid>>),
     /// Start nothing more; end when what is under way has ended, and say what was left.
     Stop(oneshot::Sender<Vec<Uuid>>),
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_core::{Decision, ErrorKind, RetryPolicy, SendError, spread};
 use fanfare_store::Next;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     breaker::Breaker,
@@ -87,6 +87,13 @@ impl LaneState {
         }
     }
 
+    /// The clock was set by so many milliseconds: whatever is waited for is as far away as before.
+    pub(crate) fn leap(&mut self, by: i64) {
+        self.bucket.leap(by);
+        self.breaker.leap(by);
+        self.paused_until = self.paused_until.map(|until| moved(until, by));
+    }
+
     /// The channel's configuration was changed: nothing that was found out counts any more.
     pub(crate) fn begin_anew(&mut self) {
         self.breaker.close();
@@ -157,6 +164,11 @@ impl LaneState {
         let failure = Failure { detail: &error.detail, is_open: self.breaker.probe_at().is_some(), is_own };
         health.failed(failure, now, rules.policy.failing_after)
     }
+}
+
+/// A time that is so many milliseconds later.
+pub(crate) fn moved(time: Timestamp, by: i64) -> Timestamp {
+    time.saturating_add(SignedDuration::from_millis(by)).unwrap_or(time)
 }
 
 fn next(decision: Decision) -> Next {

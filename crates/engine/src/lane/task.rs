@@ -1,7 +1,7 @@
 //! The task of a lane: takes what is due, makes attempts, and says what became of them.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     CAPACITY, Emptied, LaneHealth, LaneState, ToLane, Turn,
     freeze::{Freezing, Gathering},
-    state::{Gate, Outcome, Rules, Verdict},
+    state::{Gate, Outcome, Rules, Verdict, moved},
 };
 use crate::{
     herald::Turned,
@@ -46,6 +46,8 @@ pub(super) struct LaneTask {
     pub(super) queue: VecDeque<Leased>,
     under_way: Vec<Uuid>,
     pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Tried>>,
+    /// By how many milliseconds the clock was set while these were under way.
+    leapt: HashMap<Uuid, i64>,
     /// When something in the database is due.
     due: Option<i64>,
     claiming: bool,
@@ -81,6 +83,7 @@ impl LaneTask {
             queue: VecDeque::new(),
             under_way: Vec::new(),
             in_flight: FuturesUnordered::new(),
+            leapt: HashMap::new(),
             due: None,
             claiming: false,
             is_limited: false,
@@ -131,6 +134,11 @@ impl LaneTask {
                 let left = std::mem::take(&mut self.queue).into();
                 let _ = reply.send(Emptied { under_way: self.under_way.clone(), left });
             }
+            ToLane::Leap(by) => self.leap(by),
+            ToLane::Show(reply) => {
+                let waiting = self.queue.iter().map(|leased| leased.id.0);
+                let _ = reply.send(waiting.chain(self.under_way.iter().copied()).collect());
+            }
             ToLane::Changed => self.look(),
             ToLane::Proved => {
                 let turn = self.state.succeeded(&mut lock(&self.health), self.outside.clock.now());
@@ -144,6 +152,21 @@ impl LaneTask {
     fn take_in(&mut self, leased: Vec<Leased>) {
         let channel = self.id;
         self.queue.extend(leased.into_iter().map(|leased| begun(leased, channel)));
+    }
+
+    /// Moves along with the clock.
+    fn leap(&mut self, by: i64) {
+        self.state.leap(by);
+        self.due = self.due.map(|due| due.saturating_add(by));
+        for leased in &mut self.queue {
+            leased.expires_at = moved(leased.expires_at, by);
+            leased.since = moved(leased.since, by);
+        }
+        for id in &self.under_way {
+            let leapt = self.leapt.entry(*id).or_default();
+            *leapt = leapt.saturating_add(by);
+        }
+        self.settle(None);
     }
 
     /// Looks whether the channel is configured as it was.
@@ -223,7 +246,10 @@ impl LaneTask {
         }
     }
 
-    fn done(&mut self, tried: Tried) {
+    fn done(&mut self, mut tried: Tried) {
+        if let Some(by) = self.leapt.remove(&tried.leased.id.0) {
+            tried.leased.expires_at = moved(tried.leased.expires_at, by);
+        }
         self.under_way.retain(|id| *id != tried.leased.id.0);
         self.load.fetch_sub(1, Ordering::AcqRel);
         let now = self.outside.clock.now();

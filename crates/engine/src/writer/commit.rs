@@ -35,6 +35,7 @@ impl Writer {
             Err(error) => {
                 refuse(accepts.into_iter().map(|accept| accept.answer), &error);
                 self.unrecorded = outcomes;
+                self.is_failing = true;
                 return;
             }
         };
@@ -49,6 +50,7 @@ impl Writer {
         let changed = (!self.store.is_shared() && self.watchers.any()).then(|| commit.changed());
         match self.store.write_held(commit, held).await {
             Ok(()) => {
+                self.is_failing = false;
                 self.outside.meters.committed(began.elapsed(), births.answers.len(), outcomes.len());
                 self.hand_out(births, &outcomes, now);
                 if let Some(changed) = changed {
@@ -62,6 +64,8 @@ impl Writer {
                     }
                 }
                 self.outside.meters.failed();
+                self.is_failing = true;
+                self.doubt();
                 refuse(births.answers.into_iter().map(|(answer, _)| answer), &error);
                 self.unrecorded = outcomes;
             }
@@ -188,11 +192,15 @@ struct Births {
     waiting: Vec<ChannelId>,
 }
 
-/// Tells callers that nothing of theirs was stored.
+/// Tells callers that nothing of theirs was stored, as far as that is known.
 fn refuse(answers: impl Iterator<Item = Answer<Verdict>>, error: &StoreError) {
     tracing::error!(%error, "a batch could not be written");
     for answer in answers {
-        let _ = answer.send(Err(AcceptError::Unavailable("the database failed; try again in a moment".into())));
+        let _ = answer.send(Err(match error {
+            StoreError::Uncertain(_) => AcceptError::Uncertain,
+            full if full.is_full() => AcceptError::Full,
+            _ => AcceptError::Unavailable("the database failed; try again in a moment".into()),
+        }));
     }
 }
 

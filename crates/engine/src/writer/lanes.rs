@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_core::{ChannelId, EventTypeId, Recipients};
-use fanfare_store::{Claimed, LaneRow, Store, StoreError};
+use fanfare_store::{Claimed, LaneRow, StoreError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -14,31 +14,68 @@ use crate::{
     configure::time,
     herald,
     lane::{CAPACITY, Emptied, ToLane},
-    send::Leased,
+    send::{Done, Leased, unreadable},
 };
 
 impl Writer {
     /// Takes as much as the lane has room for. When nothing is left, new deliveries need not queue behind it.
     pub(super) async fn claim(&mut self, channel: ChannelId) {
         let now = self.outside.clock.now().as_millisecond();
-        let Some(lane) = self.lanes.get(&channel) else { return };
-        let room = lane.free().min(CAPACITY / 2);
-        let found = match self.follow_up(channel, now).await {
-            Ok(()) => take(&self.store, channel, room, now).await,
-            Err(error) => Err(error),
+        let Some(room) = self.lanes.get(&channel).map(|lane| lane.free().min(CAPACITY / 2)) else { return };
+        // An outcome that has to be written again may have been written already: what is claimed meanwhile could be the
+        // same delivery, and its old outcome would be taken for the new one.
+        let found = match self.unrecorded.is_empty() {
+            true => match self.follow_up(channel, now).await {
+                Ok(()) => self.take(channel, room, now).await.map(Some),
+                Err(error) => Err(error),
+            },
+            false => Ok(None),
         };
+        let found = found.unwrap_or_else(|error| {
+            tracing::error!(%error, "what is due could not be read");
+            self.doubt();
+            None
+        });
         let Some(lane) = self.lanes.get_mut(&channel) else { return };
-        let (taken, next) = match found {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::error!(%error, "what is due could not be read");
-                (Vec::new(), Some(now + PATIENCE.as_millis() as i64))
-            }
+        let Some((taken, next)) = found else {
+            // It still waits, so everything else waits behind it.
+            let _ = lane.tell.send(ToLane::Claimed(Vec::new(), Some(now + PATIENCE.as_millis() as i64)));
+            return;
         };
         lane.spilling = next.is_some_and(|due| due <= now);
         let places = (0..taken.len()).filter(|_| lane.reserve()).count();
         debug_assert_eq!(places, taken.len(), "the room was measured before");
         let _ = lane.tell.send(ToLane::Claimed(taken, next));
+    }
+
+    /// Takes what is due, and says when the next is. What cannot be read can never be sent: it is given up.
+    async fn take(
+        &mut self,
+        channel: ChannelId,
+        room: usize,
+        now: i64,
+    ) -> Result<(Vec<Leased>, Option<i64>), StoreError> {
+        let together = self.store.claim_digests(channel.0, room as u64, now).await?;
+        let room = room.saturating_sub(together.len());
+        // What was taken is not lost where this fails: it is looked for then.
+        let mut taken: Vec<Leased> = together.into_iter().map(digests::leased).collect::<Result<_, _>>()?;
+        for claimed in self.store.claim(channel.0, room as u64, now).await? {
+            let (id, owner, since) = (claimed.delivery.id, self.store.owner(), time(claimed.delivery.created_at));
+            match leased(claimed) {
+                Ok(leased) => taken.push(leased),
+                Err(error) => {
+                    tracing::error!(delivery = %id, %error, "a delivery can never be sent, and is given up");
+                    let attempted = unreadable(id, &error, self.outside.clock.now());
+                    self.unrecorded.push(Done { owner, channel_id: channel, since, attempted });
+                }
+            }
+        }
+        // What was taken is not lost where this fails; something more may be due.
+        let next = self.store.next_due(channel.0).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "when more is due could not be read");
+            Some(now + PATIENCE.as_millis() as i64)
+        });
+        Ok((taken, next))
     }
 
     /// Keeps what a lane knows. Where that fails, the next start finds it out anew.
@@ -101,22 +138,10 @@ impl Writer {
     }
 }
 
-async fn take(
-    store: &Store,
-    channel: ChannelId,
-    room: usize,
-    now: i64,
-) -> Result<(Vec<Leased>, Option<i64>), StoreError> {
-    let together = store.claim_digests(channel.0, room as u64, now).await?;
-    let room = room.saturating_sub(together.len());
-    let claimed = store.claim(channel.0, room as u64, now).await?;
-    let next = store.next_due(channel.0).await?;
-    let taken = together.into_iter().map(digests::leased).chain(claimed.into_iter().map(leased));
-    Ok((taken.collect::<Result<_, _>>()?, next))
-}
-
 fn leased(claimed: Claimed) -> Result<Leased, StoreError> {
     let Claimed { delivery, event } = claimed;
+    let lost = || StoreError::Corrupt { what: "delivery", detail: "its event is missing".into() };
+    let event = event.ok_or_else(lost)?;
     let corrupt = |what| move |error: serde_json::Error| StoreError::Corrupt { what, detail: error.to_string() };
     let recipients: Recipients = match &delivery.recipients {
         Some(text) => serde_json::from_str(text).map_err(corrupt("delivery"))?,

@@ -43,6 +43,10 @@ pub(crate) enum Write {
     Watch(Uuid, Watch, Watch, Answer<Result<bool, StoreError>>),
     /// Something happened at another node.
     News(News),
+    /// The clock was set.
+    Leap,
+    /// Say whether something can be written.
+    Ready(Answer<Result<(), StoreError>>),
     /// Finish what is under way, for as long as this at the most, and end.
     Stop(Duration, Answer<()>),
 }

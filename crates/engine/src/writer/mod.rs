@@ -7,8 +7,10 @@
 mod change;
 mod commit;
 mod digests;
+mod doubt;
 mod following;
 mod lanes;
+mod leap;
 mod messages;
 mod nodes;
 
@@ -27,8 +29,11 @@ use tokio::{
 };
 use uuid::Uuid;
 
-pub(crate) use self::messages::{Acceptance, Change, Write};
 use self::messages::{Answer, changes_many};
+pub(crate) use self::{
+    doubt::Doubt,
+    messages::{Acceptance, Change, Write},
+};
 use crate::{
     janitor,
     lane::{Lane, LaneHealth, ToLane},
@@ -64,6 +69,12 @@ pub(crate) struct Writer {
     pub(crate) lanes: HashMap<ChannelId, Lane>,
     /// Outcomes that the database has not taken yet.
     pub(crate) unrecorded: Vec<Done>,
+    /// After the database has failed: what it may have done all the same.
+    pub(crate) doubt: Option<Doubt>,
+    /// Whether the latest transaction failed, and nothing was written since.
+    pub(crate) is_failing: bool,
+    /// Whether the clock was set to another time than the database's.
+    pub(crate) is_clock_wrong: bool,
     /// What lanes of an earlier start knew, until they are started.
     pub(crate) remembered: HashMap<ChannelId, LaneRow>,
     /// Deliveries that others wait for, and through which channel those go.
@@ -95,7 +106,7 @@ impl Writer {
         loop {
             let received = tokio::select! {
                 received = inbox.recv_many(&mut batch, BATCH) => received,
-                () = tokio::time::sleep(PATIENCE), if !self.unrecorded.is_empty() => usize::MAX,
+                () = tokio::time::sleep(PATIENCE), if !self.unrecorded.is_empty() || self.doubt.is_some() => usize::MAX,
             };
             if received == 0 {
                 return;
@@ -154,6 +165,10 @@ impl Writer {
                     let _ = answer.send(self.retry(ids, channel).await);
                 }
                 Write::News(news) => self.hear(news).await,
+                Write::Leap => self.leap().await,
+                Write::Ready(answer) => {
+                    let _ = answer.send(self.prove().await);
+                }
                 Write::Stop(patience, answer) => stop = Some((patience, answer)),
                 Write::Accept(_) | Write::Record(_) => {}
             }
@@ -161,7 +176,17 @@ impl Writer {
         if bulk && !self.store.is_shared() {
             self.watchers.tell(Changed::Many);
         }
+        self.settle_doubt().await;
         stop
+    }
+
+    /// Whether something can be written. Where the latest transaction did it, nothing needs to be tried.
+    async fn prove(&mut self) -> Result<(), StoreError> {
+        if self.is_failing {
+            self.store.prove(self.outside.clock.now()).await?;
+            self.is_failing = false;
+        }
+        Ok(())
     }
 
     /// Lets lanes finish, records how their last attempts ended, and gives back what they had not begun.

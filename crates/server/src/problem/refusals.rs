@@ -32,6 +32,7 @@ refusals! {
         "429" "Too many requests: `Retry-After` says when to go on",
         "500" "The server's own mistake",
         "503" "The database does not answer",
+        "507" "There is no space left for the database",
     }
     /// What every operation with a body can answer.
     BadBody {
@@ -74,6 +75,7 @@ refusals! {
     Failing {
         "500" "The server's own mistake",
         "503" "The database does not answer",
+        "507" "There is no space left for the database",
     }
     /// Not ready, or not able.
     Unavailable {
