@@ -10,7 +10,6 @@ mod canary;
 mod command_line;
 mod conditions;
 mod configuration;
-mod crash;
 mod databases;
 mod endings;
 mod health;

@@ -147,6 +147,14 @@ impl Server {
         self.wait().await.code()
     }
 
+    /// The number of the process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pid(&self) -> u32 {
+        self.process.child().as_ref().expect("the server runs").id()
+    }
+
     /// Waits for the end of the process.
     pub async fn wait(&mut self) -> ExitStatus {
         let status = until("end of the process", PATIENCE, async || {

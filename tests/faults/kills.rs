@@ -7,14 +7,13 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use fanfare_testkit::{Answer, Received, Receiver};
-use fanfare_tests::{Api, Killer, PATIENCE, Server, database, rows, snapshot};
+use fanfare_tests::{Api, Killer, PATIENCE, Server, rows, snapshot, until};
 use http::Method;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
@@ -26,12 +25,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-const EVENTS: usize = 4_000;
-const KILLS: usize = 50;
+use crate::harness::{Database, short_or_long, tell};
+
 const CALLERS: usize = 16;
 
-/// How many kills at least must fall between the receiver's answer and the record.
-const HITS: usize = 20;
+/// How much one run does.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    events: usize,
+    kills: usize,
+    /// How many kills at least must fall between the receiver's answer and the record.
+    hits: usize,
+}
 
 /// When the server is killed.
 #[derive(Clone, Copy, Debug)]
@@ -78,40 +83,53 @@ struct Ledger {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_kills_lose_nothing() {
+async fn kills_lose_nothing_on_sqlite() {
+    let plan =
+        short_or_long(Plan { events: 4_000, kills: 50, hits: 20 }, Plan { events: 16_000, kills: 200, hits: 80 });
+    kills_lose_nothing(Database::Sqlite, "", plan).await;
+}
+
+/// What a node had in memory that is killed is free once its lease has expired.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_lose_nothing_on_postgresql() {
+    let plan = short_or_long(Plan { events: 800, kills: 10, hits: 3 }, Plan { events: 16_000, kills: 200, hits: 60 });
+    kills_lose_nothing(Database::postgres().await, "lease_s = 0.5", plan).await;
+}
+
+async fn kills_lose_nothing(database: Database, engine: &str, plan: Plan) {
+    let Plan { events, kills, hits } = plan;
     let seed = std::env::var("FANFARE_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
     println!("FANFARE_TEST_SEED={seed}");
     let began = Instant::now();
     let mut random = StdRng::seed_from_u64(seed);
-    let moments = moments(&mut random);
+    let moments = moments(kills, &mut random);
 
-    let (mut server, receiver) = (Server::start().await, Receiver::start().await);
+    let (mut server, receiver) = (database.start(engine).await, Receiver::start().await);
     let channel = server.api().webhook("ops", receiver.url("/hook")).await;
     server.api().make_global(&[&channel]).await;
     assert_eq!(server.terminate().await, Some(0));
     let round = watch_rounds(&receiver, server.killer());
-    let file = database(&server.data_dir());
 
     let (up, address) = watch::channel(None);
     let permits = Arc::new(Semaphore::new(0));
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let mut callers = JoinSet::new();
-    let calls = Arc::new(Mutex::new(calls(&mut random)));
+    let calls = Arc::new(Mutex::new(calls(events, &mut random)));
     for _ in 0..CALLERS {
         callers.spawn(call_all(calls.clone(), permits.clone(), address.clone(), ledger.clone()));
     }
 
-    let mut crashes = Vec::with_capacity(KILLS);
+    let mut crashes = Vec::with_capacity(kills);
     for (number, moment) in moments.into_iter().enumerate() {
-        permits.add_permits(EVENTS * (number + 1) / (KILLS + 1) - EVENTS * number / (KILLS + 1));
+        permits.add_permits(events * (number + 1) / (kills + 1) - events * number / (kills + 1));
         *lock(&round) = Round { kill_after: moment.answers(), ..Round::default() };
         let _ = run_until_killed(&mut server, moment, &round, &up).await;
         up.send_replace(None);
         read_to_the_end(&receiver).await;
         let accepted: Vec<_> = lock(&ledger).accepted.iter().map(|(_, event, _)| event.clone()).collect();
-        crashes.push(examine(&file, &lock(&round), &accepted));
+        crashes.push(examine(&database, &server, &lock(&round), &accepted).await);
     }
-    permits.add_permits(EVENTS - EVENTS * KILLS / (KILLS + 1));
+    permits.add_permits(events - events * kills / (kills + 1));
     *lock(&round) = Round::default();
     server.restart().await;
     up.send_replace(Some(server.api().clone()));
@@ -129,7 +147,7 @@ async fn fifty_kills_lose_nothing() {
         arrivals.entry(id).or_default().push((request.body.clone(), mark));
     }
     let marks: HashSet<_> = ledger.accepted.iter().map(|(mark, ..)| mark).collect();
-    assert_eq!(marks.len(), EVENTS, "every event was answered with 202 in the end");
+    assert_eq!(marks.len(), events, "every event was answered with 202 in the end");
     let lost: Vec<_> = ledger
         .accepted
         .iter()
@@ -144,8 +162,9 @@ async fn fifty_kills_lose_nothing() {
         let times = crashes.iter().filter(|crash| crash.in_flight.contains(id)).count();
         assert!(sent.len() <= 1 + times, "{id} came {} times and was in flight at {times} kills", sent.len());
     }
-    let marked = "SELECT lower(hex(id)) FROM fanfare_deliveries WHERE possibly_duplicate";
-    let marked: HashSet<_> = rows(&file, marked).into_iter().flatten().collect();
+    let marked = |id: &str| format!("SELECT {id} FROM fanfare_deliveries WHERE possibly_duplicate");
+    let marked = database.rows(&server, &marked(SQLITE_ID), &marked(POSTGRES_ID));
+    let marked: HashSet<_> = marked.into_iter().flatten().collect();
     let repeated = arrivals.iter().filter(|(_, sent)| sent.len() > 1);
     let unmarked = repeated.filter(|(id, _)| !marked.contains(&id.replace('-', ""))).count();
     assert_eq!(unmarked, 0, "of what came twice is not marked as possibly a duplicate");
@@ -164,13 +183,13 @@ async fn fifty_kills_lose_nothing() {
     assert_eq!(metrics.accepted as usize, arrivals.len());
     assert_eq!(metrics.of("delivered"), metrics.accepted);
 
-    let hits = crashes.iter().filter(|crash| crash.unrecorded > 0).count();
+    let hit = crashes.iter().filter(|crash| crash.unrecorded > 0).count();
     let unrecorded = crashes.iter().map(|crash| crash.unrecorded).sum::<usize>();
     let in_flight = crashes.iter().map(|crash| crash.in_flight.len()).sum::<usize>();
     let most = crashes.iter().map(|crash| crash.in_flight.len()).max().unwrap_or(0);
     let most_unanswered = crashes.iter().map(|crash| crash.in_flight.len() - crash.unrecorded).max().unwrap_or(0);
-    println!(
-        "kills {}, of them between answer and record {hits} (with {unrecorded} deliveries); events {EVENTS}, deliveries \
+    let figures = format!(
+        "kills {}, of them between answer and record {hit} (with {unrecorded} deliveries); events {events}, deliveries \
          accepted {}, arrived {}, lost 0, duplicates {repeats}, in flight at the kills {in_flight} (at most {most}, of \
          which unanswered {most_unanswered}), calls repeated {}, accepted twice without a key {}, {:.1} s",
         crashes.len(),
@@ -180,7 +199,12 @@ async fn fifty_kills_lose_nothing() {
         unkeyed.len(),
         began.elapsed().as_secs_f64(),
     );
-    assert!(hits >= HITS, "only {hits} kills fell between the receiver's answer and the record");
+    tell(
+        &format!("SIGKILL on {}", database.name()),
+        "lost 0, duplicates at most what was in flight, same id",
+        &figures,
+    );
+    assert!(hit >= hits, "only {hit} kills fell between the receiver's answer and the record");
     assert!(repeats <= in_flight, "{repeats} duplicates");
 }
 
@@ -201,8 +225,8 @@ impl Moment {
 }
 
 /// Seven of ten right after an answer, the others at any time, also while the server starts.
-fn moments(random: &mut StdRng) -> Vec<Moment> {
-    let mut moments: Vec<_> = (0..KILLS)
+fn moments(kills: usize, random: &mut StdRng) -> Vec<Moment> {
+    let mut moments: Vec<_> = (0..kills)
         .map(|number| match number % 10 {
             0..7 => Moment::AfterAnswers(random.random_range(1..=50)),
             _ => Moment::After(Duration::from_micros(random.random_range(0..300_000))),
@@ -213,14 +237,14 @@ fn moments(random: &mut StdRng) -> Vec<Moment> {
 }
 
 /// All events once, in calls of different sizes.
-fn calls(random: &mut StdRng) -> VecDeque<Call> {
+fn calls(events: usize, random: &mut StdRng) -> VecDeque<Call> {
     let mut calls = VecDeque::new();
     let mut next = 0;
-    while next < EVENTS {
-        let size = if random.random_bool(0.7) { 1 } else { random.random_range(2..=12).min(EVENTS - next) };
+    while next < events {
+        let size = if random.random_bool(0.7) { 1 } else { random.random_range(2..=12).min(events - next) };
         let with_keys = random.random_bool(0.5);
         let kind = if with_keys { "keyed" } else { "plain" };
-        let marks = (next..next + size).map(|number| format!("{kind} {number} of {EVENTS}")).collect();
+        let marks = (next..next + size).map(|number| format!("{kind} {number} of {events}")).collect();
         calls.push_back(Call { marks, with_keys });
         next += size;
     }
@@ -299,19 +323,38 @@ async fn run_until_killed(
     ready
 }
 
+/// How an id is written as hexadecimal digits.
+const SQLITE_ID: &str = "lower(hex(id))";
+const POSTGRES_ID: &str = "replace(id::text, '-', '')";
+
+/// Asks what is wrong with the counters, and for all events and all that is pending.
+fn facts(id: &str) -> String {
+    format!(
+        "SELECT 'miscounted', state FROM (SELECT state, sum(value) AS value FROM fanfare_counters GROUP BY state) AS c
+            WHERE value <> (SELECT count(*) FROM fanfare_deliveries AS d WHERE c.state = -1 OR d.state = c.state);
+         SELECT 'event', {id} FROM fanfare_events;
+         SELECT 'pending', {id} FROM fanfare_deliveries WHERE state = 0;"
+    )
+}
+
 /// Compares the database as a crash left it with what callers and receiver know.
-fn examine(file: &Path, round: &Round, accepted: &[String]) -> Crash {
-    let (_dir, copy) = snapshot(file);
-    let found = rows(
-        &copy,
-        "SELECT 'check', integrity_check FROM pragma_integrity_check;
-         SELECT 'miscounted', state FROM fanfare_counters AS c WHERE state >= 0
-            AND value <> (SELECT count(*) FROM fanfare_deliveries AS d WHERE d.state = c.state);
-         SELECT 'miscounted', state FROM fanfare_counters WHERE state = -1
-            AND value <> (SELECT count(*) FROM fanfare_deliveries);
-         SELECT 'event', lower(hex(id)) FROM fanfare_events;
-         SELECT 'pending', lower(hex(id)) FROM fanfare_deliveries WHERE state = 0;",
-    );
+async fn examine(database: &Database, server: &Server, round: &Round, accepted: &[String]) -> Crash {
+    let found = match database {
+        Database::Sqlite => {
+            let (_dir, copy) = snapshot(&fanfare_tests::database(&server.data_dir()));
+            let check = "SELECT 'check', integrity_check FROM pragma_integrity_check;";
+            rows(&copy, &format!("{check} {}", facts(SQLITE_ID)))
+        }
+        Database::Postgres(postgres) => {
+            // It may still be finishing what the process had asked for.
+            let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'fanfare' AND pid <> pg_backend_pid()";
+            until("end of the server's connections", PATIENCE, async || {
+                (postgres.sql("fanfare", busy) == "0").then_some(())
+            })
+            .await;
+            database.rows(server, "", &format!("SELECT 'check', 'ok'; {}", facts(POSTGRES_ID)))
+        }
+    };
     let of = |what: &str| -> HashSet<&str> {
         found.iter().filter(|row| row[0] == what).map(|row| row[1].as_str()).collect()
     };
