@@ -22,8 +22,8 @@ use tokio::task::JoinSet;
 /// How old the oldest must be here.
 const AFTER: Duration = Duration::from_millis(100);
 
-/// For how long the service here wants to be left alone, in seconds.
-const PAUSE_S: u64 = 1;
+/// For how long the service here wants to be left alone, in seconds: long enough for a busy machine to write what follows.
+const PAUSE_S: u64 = 4;
 
 /// An engine that tells storms as one, with a channel that gets digests and is global.
 async fn start(home: &Home, receiver: &Receiver) -> (Engine, ChannelId) {
