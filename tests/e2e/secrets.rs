@@ -249,8 +249,13 @@ async fn a_secret_opens_only_in_its_own_row() {
     let kept = rows(&file, &format!("SELECT hex(config) FROM fanfare_channels WHERE id = {}", blob(&b)))[0][0].clone();
     let swap = "UPDATE fanfare_channels SET config = (SELECT config FROM fanfare_channels WHERE id =";
     rows(&file, &format!("{swap} {}) WHERE id = {}", blob(&a), blob(&b)));
-    let refused = server.run(&["serve"], &[]);
-    assert!(refused.code.is_some_and(|code| code != 0), "{refused:?}");
+    // What is another's does not open here: this channel cannot be used, and the other goes on.
+    server.restart().await;
+    receiver.clear();
+    let test = server.api().post(&format!("/channels/{b}/test"), json!({})).await;
+    assert_eq!((&test["ok"], receiver.requests().len()), (&json!(false), 0), "{test}");
+    check_channels(&server, &receiver, std::slice::from_ref(&a)).await;
+    assert_eq!(server.terminate().await, Some(0));
     rows(&file, &format!("UPDATE fanfare_channels SET config = x'{kept}' WHERE id = {}", blob(&b)));
     server.restart().await;
     check_channels(&server, &receiver, &[a, b]).await;
