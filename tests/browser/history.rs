@@ -105,7 +105,6 @@ async fn everything_that_failed_is_tried_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn the_history_grows_by_itself() {
     let server = Server::start().await;
     let receiver = Receiver::start().await;
@@ -127,7 +126,6 @@ async fn the_history_grows_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn the_history_is_searched() {
     let server = Server::start().await;
     let receiver = Receiver::start().await;

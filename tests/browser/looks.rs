@@ -44,19 +44,16 @@ async fn accessible(choose: impl Fn(usize) -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn axe_finds_nothing_on_any_page_first_half() {
     accessible(|i| i % 2 == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn axe_finds_nothing_on_any_page_second_half() {
     accessible(|i| i % 2 == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn axe_finds_nothing_in_what_opens_and_appears() {
     let (stage, _, _kept) = furnished().await;
     flow(stage, async |stage| {
@@ -97,7 +94,6 @@ async fn axe_finds_nothing_in_what_opens_and_appears() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn nothing_sticks_out_of_a_narrow_screen_and_nothing_moves() {
     let (stage, pages, _kept) = furnished().await;
     flow(stage, async |stage| {

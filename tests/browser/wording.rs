@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::harness::{Stage, flow};
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn an_event_gets_words_of_its_own_and_its_own_words_back() {
     let server = Server::start().await;
     let receiver = Receiver::start().await;
@@ -62,7 +61,6 @@ async fn an_event_gets_words_of_its_own_and_its_own_words_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has not been run yet on the pages as they are now"]
 async fn a_job_gets_words_of_its_own() {
     let server = Server::start().await;
     let receiver = Receiver::start().await;

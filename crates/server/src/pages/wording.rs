@@ -227,7 +227,7 @@ impl View<'_> {
                         None => {}
                     }
                     @if self.form.takes_user {
-                        div {
+                        div.user-reads {
                             h3 { "What the user reads" }
                             div data-said="user" { @if let Some(notification) = &self.preview.user { (said(notification)) } }
                             @if self.preview.user.is_none() { p.quiet.small data-unsaid="user" { "Nobody is told directly at present: " a href={ "/settings/notifications#event-" (self.form.event_type.id) } { "Notify user directly" } " decides." } }
