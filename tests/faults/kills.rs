@@ -48,7 +48,7 @@ enum Moment {
 }
 
 /// What the receiver knows of the present start.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Round {
     kill_after: Option<usize>,
     /// Set before the signal is sent: what is answered from now on was answered to nobody.
@@ -127,7 +127,8 @@ async fn kills_lose_nothing(database: Database, engine: &str, plan: Plan) {
         up.send_replace(None);
         read_to_the_end(&receiver).await;
         let accepted: Vec<_> = lock(&ledger).accepted.iter().map(|(_, event, _)| event.clone()).collect();
-        crashes.push(examine(&database, &server, &lock(&round), &accepted).await);
+        let seen = lock(&round).clone();
+        crashes.push(examine(&database, &server, &seen, &accepted).await);
     }
     permits.add_permits(events - events * kills / (kills + 1));
     *lock(&round) = Round::default();

@@ -69,7 +69,7 @@ async fn pass(mut client: UnixStream, target: PathBuf, armed: Arc<AtomicBool>, l
                 let commits = holds("COMMIT") && std::mem::take(&mut accepts);
                 server.write_all(bytes).await.ok()?;
                 if commits && armed.swap(false, Ordering::AcqRel) {
-                    server.read(&mut answered).await.ok()?;
+                    server.read(&mut answered).await.ok().filter(|read| *read > 0)?;
                     lost.fetch_add(1, Ordering::AcqRel);
                     return None;
                 }
