@@ -31,9 +31,9 @@ async fn an_event_gets_words_of_its_own_and_its_own_words_back() {
         assert_eq!(saved().await, Value::Null);
         stage.expect_refusal(422);
         page.fill("Title its own where empty", "{{component is in trouble").await;
-        page.within("#own-title-error").see("template").await;
+        page.within("#own-title-error").see("Line 1, column 26").await;
         page.click("Save").await;
-        page.within("#own-title-error").see("template").await;
+        page.within("#own-title-error").see("Line 1, column 26").await;
         assert_eq!(saved().await, Value::Null);
 
         page.fill("Title its own where empty", "{{component}} is in trouble").await;
