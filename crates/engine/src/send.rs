@@ -178,8 +178,8 @@ impl Tried {
     }
 }
 
-/// What is written of a delivery whose row or event cannot be read.
-pub(crate) fn unreadable(delivery_id: Uuid, why: &StoreError, now: Timestamp) -> Attempted {
+/// What is written of a delivery, or of a digest, that cannot be read.
+pub(crate) fn unreadable(delivery_id: Uuid, is_digest: bool, why: &StoreError, now: Timestamp) -> Attempted {
     Attempted {
         delivery_id,
         next: Next::Dead,
@@ -191,7 +191,7 @@ pub(crate) fn unreadable(delivery_id: Uuid, why: &StoreError, now: Timestamp) ->
         detail: why.to_string(),
         possibly_duplicate: false,
         failure: None,
-        is_digest: false,
+        is_digest,
     }
 }
 

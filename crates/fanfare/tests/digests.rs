@@ -297,6 +297,27 @@ async fn a_waiting_digest_goes_with_its_channel(#[case] database: Database) {
 }
 
 #[tokio::test]
+async fn a_digest_that_cannot_be_read_is_given_up_and_nothing_waits_behind_it() {
+    let (home, receiver) = (Home::on(Postgresql).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    receiver.answer(Answer::status(503).header("retry-after", 3_000));
+    raise(&engine, 0..1).await;
+    receiver.wait_for_answered(1, PATIENCE).await;
+    raise(&engine, 1..25).await;
+    receiver.wait_for_answered(2, PATIENCE).await;
+    until(async || deliveries(&engine).await.iter().all(|delivery| delivery.attempts == 1)).await;
+
+    home.postgres().sql("fanfare", "UPDATE fanfare_digests SET notification = '{'");
+    engine.retry(deliveries(&engine).await[0].id).await.unwrap();
+    wait_until(&engine, "dead", 25).await;
+    raise(&engine, 25..26).await;
+    wait_until(&engine, "delivered", 1).await;
+    assert_eq!(receiver.count(), 3);
+    engine.stop(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn a_digest_that_finds_the_configuration_wrong_waits_for_the_right_one() {
     let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
     let (engine, channel) = start(&home, &receiver).await;

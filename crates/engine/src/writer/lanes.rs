@@ -58,14 +58,17 @@ impl Writer {
         let together = self.store.claim_digests(channel.0, room as u64, now).await?;
         let room = room.saturating_sub(together.len());
         // What was taken is not lost where this fails: it is looked for then.
-        let mut taken: Vec<Leased> = together.into_iter().map(digests::leased).collect::<Result<_, _>>()?;
-        for claimed in self.store.claim(channel.0, room as u64, now).await? {
-            let (id, owner, since) = (claimed.delivery.id, self.store.owner(), time(claimed.delivery.created_at));
-            match leased(claimed) {
+        let alone = self.store.claim(channel.0, room as u64, now).await?;
+        let together = together.into_iter().map(|row| (row.id, true, time(row.since), digests::leased(row)));
+        let alone = alone.into_iter().map(|one| (one.delivery.id, false, time(one.delivery.created_at), leased(one)));
+        let mut taken = Vec::new();
+        for (id, is_digest, since, read) in together.chain(alone) {
+            match read {
                 Ok(leased) => taken.push(leased),
                 Err(error) => {
-                    tracing::error!(delivery = %id, %error, "a delivery can never be sent, and is given up");
-                    let attempted = unreadable(id, &error, self.outside.clock.now());
+                    tracing::error!(delivery = %id, is_digest, %error, "what can never be sent is given up");
+                    let attempted = unreadable(id, is_digest, &error, self.outside.clock.now());
+                    let owner = self.store.owner();
                     self.unrecorded.push(Done { owner, channel_id: channel, since, attempted });
                 }
             }
