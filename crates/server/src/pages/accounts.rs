@@ -52,7 +52,7 @@ fn row(account: &Account, visitor: &Visitor, now: Timestamp) -> Markup {
             td { select.slim aria-label={ "Role of " (account.name) } autocomplete="off" id={ "role-" (account.id) } data-call=(call) data-body=r#"{"role":"$value"}"# data-done={ (account.name) " has another role now." } {
                 @for (role, name) in [(Role::Admin, "Admin"), (Role::Viewer, "Viewer")] { option value=(role.as_str()) selected[role == account.role] { (name) } }
             } }
-            td { @match account.last_sign_in_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
+            td data-label="Last signed in" { @match account.last_sign_in_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
             td.num { button.button.plain.slim.danger type="button" data-call={ "DELETE /api/v1/users/" (account.id) } data-confirm={ "Delete the account of " (account.name) "?" } data-confirm-detail="Its sessions end at once. What it did stays in the audit." data-done={ (account.name) " cannot sign in any more." } { "Delete" } }
         }
     }

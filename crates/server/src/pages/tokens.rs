@@ -53,8 +53,8 @@ fn row(token: &TokenView, job_name: &dyn Fn(&uuid::Uuid) -> String, now: Timesta
         tr {
             td { strong { (token.name) } br; span.small.quiet { "by " (token.created_by.trim_start_matches("user:")) ", " (when(token.created_at, now)) } }
             td { (parts::badge(if token.scope.as_str() == "admin" { Tone::Warning } else { Tone::Info }, token.scope.as_str())) @if !only.is_empty() { br; span.small.quiet { "Only: " (only.join(", ")) } } }
-            td { @match token.last_used_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
-            td { @match token.expires_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
+            td data-label="Last used" { @match token.last_used_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
+            td data-label="Ends" { @match token.expires_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
             td.num { button.button.plain.slim.danger type="button" data-call={ "DELETE /api/v1/tokens/" (token.id) } data-confirm={ "Delete the token " (token.name) "?" } data-confirm-detail="Programs that use it are refused from then on." data-done={ (token.name) " is deleted." } { "Delete" } }
         }
     }
