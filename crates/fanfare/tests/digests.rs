@@ -52,16 +52,14 @@ async fn raise(engine: &Engine, texts: impl Iterator<Item = usize>) {
     callers.join_all().await;
 }
 
-/// The service turns the first away, and the rest of so many waits behind it.
-async fn hold_back(engine: &Engine, receiver: &Receiver, count: usize) {
-    hold_back_for(engine, receiver, count, PAUSE_S).await;
-}
-
-async fn hold_back_for(engine: &Engine, receiver: &Receiver, count: usize, seconds: u64) {
-    receiver.answer(Answer::status(429).header("retry-after", seconds));
+/// The service turns the first away, and the rest of so many waits behind it; what is sent then gets these answers.
+async fn hold_back(engine: &Engine, receiver: &Receiver, count: usize, then: impl IntoIterator<Item = Answer>) {
+    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+    let then = then.into_iter().map(|answer| receiver.answer(answer)).count();
     raise(engine, 0..1).await;
     receiver.wait_for_answered(1, PATIENCE).await;
     raise(engine, 1..count).await;
+    receiver.wait_for_answered(1 + then, PATIENCE).await;
 }
 
 async fn deliveries(engine: &Engine) -> Vec<DeliveryView> {
@@ -90,7 +88,7 @@ fn id(request: &Received) -> String {
 async fn what_waits_behind_a_429_is_told_as_one(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;
-    hold_back(&engine, &receiver, 61).await;
+    hold_back(&engine, &receiver, 61, []).await;
     wait_until(&engine, "delivered", 61).await;
     let requests = receiver.requests();
     assert_eq!(requests.len(), 2, "the one that was turned away, and the digest");
@@ -131,7 +129,7 @@ async fn what_waits_behind_a_429_is_told_as_one(#[case] database: Database) {
 async fn more_than_a_lane_holds_is_told_as_one(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;
-    hold_back_for(&engine, &receiver, 1_500, 4).await;
+    hold_back(&engine, &receiver, 1_500, []).await;
     wait_until(&engine, "delivered", 1_500).await;
     let requests = receiver.requests();
     let told = requests[1..].iter().filter(|request| is_digest(request));
@@ -149,12 +147,7 @@ async fn more_than_a_lane_holds_is_told_as_one(#[case] database: Database) {
 async fn a_digest_is_sent_again_as_it_was(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    receiver.answer(503);
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..30).await;
-    receiver.wait_for_answered(2, PATIENCE).await;
+    hold_back(&engine, &receiver, 30, [Answer::status(503)]).await;
     // What comes now is not in it.
     raise(&engine, 30..35).await;
     wait_until(&engine, "delivered", 35).await;
@@ -179,12 +172,7 @@ async fn a_digest_is_sent_again_as_it_was(#[case] database: Database) {
 async fn a_digest_outlives_a_stop_with_its_id_and_its_members(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..25).await;
-    receiver.wait_for_answered(2, PATIENCE).await;
+    hold_back(&engine, &receiver, 25, [Answer::status(429).header("retry-after", PAUSE_S)]).await;
     engine.stop(PATIENCE).await;
     let engine = node(&home).await;
     raise(&engine, 25..27).await;
@@ -206,11 +194,7 @@ async fn a_digest_outlives_a_stop_with_its_id_and_its_members(#[case] database: 
 async fn members_of_a_dead_digest_are_tried_again_by_themselves(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, channel) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    receiver.answer(Answer::status(400).body("too much"));
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..25).await;
+    hold_back(&engine, &receiver, 25, [Answer::status(400).body("too much")]).await;
     wait_until(&engine, "dead", 25).await;
     let dead = deliveries(&engine).await;
     assert_eq!(digest_of(&dead).count, 25);
@@ -238,13 +222,8 @@ async fn members_of_a_dead_digest_are_tried_again_by_themselves(#[case] database
 async fn a_waiting_digest_is_held_with_its_channel_and_hastened_by_hand(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, channel) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
     // Only somebody's hand makes it due again.
-    receiver.answer(Answer::status(503).header("retry-after", 3_000));
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..25).await;
-    receiver.wait_for_answered(2, PATIENCE).await;
+    hold_back(&engine, &receiver, 25, [Answer::status(503).header("retry-after", 3_000)]).await;
     let waits = async || {
         let all = deliveries(&engine).await;
         all.iter().all(|delivery| delivery.attempts == 1 && delivery.state == DeliveryState::Pending)
@@ -280,12 +259,7 @@ async fn a_waiting_digest_is_held_with_its_channel_and_hastened_by_hand(#[case] 
 async fn a_waiting_digest_goes_with_its_channel(#[case] database: Database) {
     let (home, receiver) = (Home::on(database).await, Receiver::start().await);
     let (engine, channel) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    receiver.answer(Answer::status(503).header("retry-after", 3_000));
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..25).await;
-    receiver.wait_for_answered(2, PATIENCE).await;
+    hold_back(&engine, &receiver, 25, [Answer::status(503).header("retry-after", 3_000)]).await;
     until(async || deliveries(&engine).await.iter().all(|delivery| delivery.attempts == 1)).await;
     engine.delete_channel(channel, true, None).await.unwrap();
     wait_until(&engine, "suppressed", 25).await;
@@ -300,12 +274,7 @@ async fn a_waiting_digest_goes_with_its_channel(#[case] database: Database) {
 async fn a_digest_that_cannot_be_read_is_given_up_and_nothing_waits_behind_it() {
     let (home, receiver) = (Home::on(Postgresql).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    receiver.answer(Answer::status(503).header("retry-after", 3_000));
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..25).await;
-    receiver.wait_for_answered(2, PATIENCE).await;
+    hold_back(&engine, &receiver, 25, [Answer::status(503).header("retry-after", 3_000)]).await;
     until(async || deliveries(&engine).await.iter().all(|delivery| delivery.attempts == 1)).await;
 
     home.postgres().sql("fanfare", "UPDATE fanfare_digests SET notification = '{'");
@@ -321,12 +290,7 @@ async fn a_digest_that_cannot_be_read_is_given_up_and_nothing_waits_behind_it() 
 async fn a_digest_that_finds_the_configuration_wrong_waits_for_the_right_one() {
     let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
     let (engine, channel) = start(&home, &receiver).await;
-    receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
-    receiver.answer(404);
-    raise(&engine, 0..1).await;
-    receiver.wait_for_answered(1, PATIENCE).await;
-    raise(&engine, 1..25).await;
-    receiver.wait_for_answered(2, PATIENCE).await;
+    hold_back(&engine, &receiver, 25, [Answer::status(404)]).await;
     until(async || deliveries(&engine).await.iter().filter(|delivery| delivery.attempts == 1).count() >= 25).await;
     assert_eq!(engine.counters().await.unwrap().1["dead"], 0, "a rotated webhook does not kill what waits");
     let config = json!({ "url": receiver.url("/new") });
@@ -345,7 +309,7 @@ async fn without_a_storm_all_leave_one_by_one() {
     let engine = node(&home).await;
     // A webhook gets no digests by itself.
     make_global(&engine, &[webhook(&engine, "plain", receiver.url("/")).await]).await;
-    hold_back(&engine, &receiver, 40).await;
+    hold_back(&engine, &receiver, 40, []).await;
     wait_until(&engine, "delivered", 40).await;
     assert!(!receiver.requests().iter().any(is_digest));
     engine.stop(PATIENCE).await;
@@ -353,7 +317,7 @@ async fn without_a_storm_all_leave_one_by_one() {
     // Nor does one where too few wait.
     let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;
-    hold_back(&engine, &receiver, 20).await;
+    hold_back(&engine, &receiver, 20, []).await;
     wait_until(&engine, "delivered", 20).await;
     assert!(!receiver.requests().iter().any(is_digest));
     // A receiver that is slow holds nothing back.

@@ -67,9 +67,7 @@ impl Store {
              WHERE event_id = fanfare_events.id AND state IN (0, 1)) ORDER BY id LIMIT {limit}",
             self.mark(1),
         );
-        let old = Statement::from_sql_and_values(self.backend(), sql, [Value::from(first_id_of(since))]);
-        let old: Vec<Uuid> =
-            Old::find_by_statement(old).all(&self.reader).await?.into_iter().map(|old| old.id).collect();
+        let old = self.older(sql, since).await?;
         if old.is_empty() {
             return Ok(0);
         }
@@ -87,6 +85,12 @@ impl Store {
         Ok(forgotten.rows_affected)
     }
 
+    /// The ids that this finds below the first one of this time.
+    async fn older(&self, sql: String, since: i64) -> Result<Vec<Uuid>, StoreError> {
+        let find = Statement::from_sql_and_values(self.backend(), sql, [Value::from(first_id_of(since))]);
+        Ok(Old::find_by_statement(find).all(&self.reader).await?.into_iter().map(|old| old.id).collect())
+    }
+
     /// Forgets digests that were made before `since` (milliseconds since 1970) and of which no delivery is left, with
     /// their attempts; `limit` at the most, the oldest first. Says how many that were.
     pub async fn prune_digests(&self, since: i64, limit: u64) -> Result<u64, StoreError> {
@@ -95,9 +99,7 @@ impl Store {
              WHERE digest_id = fanfare_digests.id) ORDER BY id LIMIT {limit}",
             self.mark(1),
         );
-        let old = Statement::from_sql_and_values(self.backend(), sql, [Value::from(first_id_of(since))]);
-        let old: Vec<Uuid> =
-            Old::find_by_statement(old).all(&self.reader).await?.into_iter().map(|old| old.id).collect();
+        let old = self.older(sql, since).await?;
         if old.is_empty() {
             return Ok(0);
         }
