@@ -271,6 +271,21 @@ async fn a_waiting_digest_goes_with_its_channel(#[case] database: Database) {
 }
 
 #[tokio::test]
+async fn a_member_that_cannot_be_read_counts_and_keeps_nobody_waiting() {
+    let (home, receiver) = (Home::on(Postgresql).await, Receiver::start().await);
+    let (engine, _) = start(&home, &receiver).await;
+    hold_back(&engine, &receiver, 25, []).await;
+    let damage =
+        "UPDATE fanfare_events SET notification = '{' WHERE id = (SELECT min(id::text)::uuid FROM fanfare_events)";
+    home.postgres().sql("fanfare", damage);
+    wait_until(&engine, "delivered", 25).await;
+    let told = receiver.requests()[1].json();
+    assert_eq!(told["fields"][0]["value"], "25");
+    assert!(told["message"].as_str().unwrap().contains("A notification that cannot be read"), "{told}");
+    engine.stop(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn a_digest_that_cannot_be_read_is_given_up_and_nothing_waits_behind_it() {
     let (home, receiver) = (Home::on(Postgresql).await, Receiver::start().await);
     let (engine, _) = start(&home, &receiver).await;

@@ -57,15 +57,20 @@ impl Writer {
     }
 }
 
+/// What stands for a member that cannot be read. It counts, and the others do not wait behind it.
+const UNREADABLE: &str = "A notification that cannot be read";
+
 /// What a digest of these says.
 fn words(name: &str, members: &[Member]) -> Result<String, StoreError> {
-    let said: Vec<Notification> = members
-        .iter()
-        .map(|member| serde_json::from_str(&member.notification))
-        .collect::<Result<_, _>>()
-        .map_err(corrupt)?;
-    let words = digest(name, &said);
-    words.as_ref().map(document).ok_or(StoreError::Corrupt { what: "digest", detail: "it has no members".into() })
+    let read: Vec<_> = members.iter().map(|m| serde_json::from_str::<Notification>(&m.notification).ok()).collect();
+    let nothing = || StoreError::Corrupt { what: "digest", detail: "none of its members can be read".into() };
+    let like = read.iter().flatten().next().ok_or_else(nothing)?.clone();
+    let stand_in = |member: &Member| {
+        tracing::error!(delivery = %member.id, "a member of a digest cannot be read");
+        Notification { message: UNREADABLE.into(), time: time(member.created_at), ..like.clone() }
+    };
+    let said = members.iter().zip(read).map(|(member, said)| said.unwrap_or_else(|| stand_in(member)));
+    digest(name, &said.collect::<Vec<_>>()).as_ref().map(document).ok_or_else(nothing)
 }
 
 /// A digest as lanes have it.
