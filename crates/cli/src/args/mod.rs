@@ -30,7 +30,7 @@ pub(crate) use events::{
 };
 pub(crate) use jobs::{JobsCommand, Outcome, PingKeyArgs, RunArgs};
 pub(crate) use serve::ServeFlags;
-pub(crate) use whole::{ApplyArgs, ExportArgs, ImportArgs, KeysCommand, OutboundCommand, PassphraseArgs};
+pub(crate) use whole::{ApplyArgs, Consent, ExportArgs, ImportArgs, KeysCommand, OutboundCommand, PassphraseArgs};
 
 /// Fanfare tells the right people what happened, and can show that it did.
 ///

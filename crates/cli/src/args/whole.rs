@@ -10,12 +10,8 @@ pub(crate) struct ApplyArgs {
     /// The file, in TOML; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Only say what would change
-    #[arg(long, conflicts_with = "yes")]
-    pub(crate) dry_run: bool,
-    /// Do it without asking
-    #[arg(long, short)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
 }
 
 /// `fanfare export`
@@ -36,14 +32,21 @@ pub(crate) struct ImportArgs {
     /// The document; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// Whether it may be done.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Consent {
     /// Only say what would change
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
     /// Do it without asking
     #[arg(long, short)]
     pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseArgs,
 }
 
 /// Where the passphrase comes from. Not from an argument, which every user of the machine could read.

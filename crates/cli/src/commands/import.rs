@@ -15,7 +15,7 @@ use super::{
     answers::{ImportReport, ItemChange},
 };
 use crate::{
-    args::{ApplyArgs, ExportArgs, ImportArgs},
+    args::{ApplyArgs, Consent, ExportArgs, ImportArgs},
     client::Answer,
     failure::Failure,
     output::{Cell, Screen, Table, Tone, clean},
@@ -43,7 +43,7 @@ pub(super) async fn import(args: &ImportArgs, session: &Session) -> Result<(), F
         let body = json!({ "document": document, "passphrase": passphrase.expose_secret(), "dry_run": dry_run });
         session.client.post(&["import"], Some(&body)).await
     };
-    carry_out(run, args.dry_run, args.yes, session).await
+    carry_out(run, args.consent, session).await
 }
 
 pub(super) async fn apply(args: &ApplyArgs, session: &Session) -> Result<(), Failure> {
@@ -52,14 +52,13 @@ pub(super) async fn apply(args: &ApplyArgs, session: &Session) -> Result<(), Fai
         let body = json!({ "document": document, "dry_run": dry_run });
         session.client.post(&["apply"], Some(&body)).await
     };
-    carry_out(run, args.dry_run, args.yes, session).await
+    carry_out(run, args.consent, session).await
 }
 
 /// First what would change, then whether that is meant, then doing it. `run` is told whether it is only asked.
 async fn carry_out(
     run: impl AsyncFn(bool) -> Result<Answer, Failure>,
-    dry_run: bool,
-    yes: bool,
+    Consent { dry_run, yes }: Consent,
     session: &Session,
 ) -> Result<(), Failure> {
     let planned = run(true).await?;
