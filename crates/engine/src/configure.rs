@@ -1,5 +1,7 @@
 //! Changing the configuration: each change is checked against the whole, written, and in force when it is answered.
 
+use std::collections::HashMap;
+
 use fanfare_core::{
     Assignment, ChannelId, Channels, Fault, JobId, Kind, NotificationSettings, catalog::JobWording, check_settings,
     merge_patch,
@@ -158,13 +160,24 @@ impl Engine {
         Ok(self.settings())
     }
 
-    /// All jobs, oldest first.
+    /// All jobs as their runs are told by now, oldest first.
     pub async fn jobs(&self) -> Result<Vec<JobView>, ConfigureError> {
-        Ok(self.inner.store.jobs().await?.into_iter().map(job_view).collect())
+        let rows = self.inner.store.jobs().await?;
+        let snapshot = self.inner.current.get();
+        let in_force: HashMap<_, _> = snapshot.jobs.iter().map(|job| (job.id, job)).collect();
+        Ok(rows.into_iter().map(|row| in_force_view(in_force.get(&row.id).copied(), row)).collect())
     }
 
-    /// One job.
+    /// One job as its runs are told by now.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, ConfigureError> {
+        let row = self.inner.store.job(id.0).await?;
+        let snapshot = self.inner.current.get();
+        let in_force = snapshot.jobs.iter().find(|job| job.id == id.0);
+        Ok(row.map(|row| in_force_view(in_force, row)))
+    }
+
+    /// One job as it is stored, which is what a change is made to: another node may have changed it a moment ago.
+    pub async fn stored_job(&self, id: JobId) -> Result<Option<JobView>, ConfigureError> {
         Ok(self.inner.store.job(id.0).await?.map(job_view))
     }
 
@@ -216,7 +229,7 @@ impl Engine {
     /// Deletes a job. What its runs told stays in the ledger.
     pub async fn delete_job(&self, id: JobId) -> Result<(), ConfigureError> {
         let _alone = self.inner.configuring.lock().await;
-        let job = self.job(id).await?.ok_or(ConfigureError::NotFound("job"))?;
+        let job = self.stored_job(id).await?.ok_or(ConfigureError::NotFound("job"))?;
         let record = self.record(Changing::Job { before: Some(&job), after: None });
         self.change(Change::DeleteJob(id.0), record).await
     }
@@ -353,6 +366,14 @@ fn with_spec(row: JobRow, spec: JobSpec) -> JobRow {
 /// 122 random bits, as check-in URLs have them.
 pub(crate) fn ping_key() -> String {
     Uuid::from_u128(rand::random()).to_string()
+}
+
+/// What an administrator has set, as runs are told by it, and the state as it is stored. A change is stored a moment
+/// before it is in force, and whoever sees it relies on it.
+fn in_force_view(in_force: Option<&JobRow>, stored: JobRow) -> JobView {
+    let Some(in_force) = in_force else { return job_view(stored) };
+    let JobRow { last_run, watch, started_at, .. } = stored;
+    job_view(JobRow { last_run, watch, started_at, ..in_force.clone() })
 }
 
 fn job_view(row: JobRow) -> JobView {

@@ -346,3 +346,41 @@ async fn an_event_that_is_off_or_muted_is_kept_and_told_to_nobody(#[values(Sqlit
     wait_until(&engine, "delivered", 2).await;
     engine.stop(PATIENCE).await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sees_a_change_of_a_job_has_its_runs_told_by_it(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, receiver) = (Home::on(database).await, Receiver::start().await);
+    let engine = home.start().await;
+    let channel = webhook(&engine, "ops", receiver.url("/")).await;
+    let spec = |condition| JobSpec {
+        name: "nightly".into(),
+        notifications: vec![Assignment { channel_id: channel, condition }],
+        ..JobSpec::default()
+    };
+    let id = engine.create_job(spec(RunCondition::OnFailure)).await.unwrap().id;
+    let success = || Run {
+        outcome: Outcome::Success,
+        source: None,
+        started_at: None,
+        occurred_at: None,
+        duration_ms: None,
+        size_bytes: None,
+        error: None,
+    };
+    for _ in 0..20 {
+        for condition in [RunCondition::OnSuccess, RunCondition::OnFailure] {
+            let change = tokio::spawn({
+                let (engine, spec) = (engine.clone(), spec(condition));
+                async move { engine.update_job(id, spec).await }
+            });
+            while engine.job(id).await.unwrap().unwrap().notifications[0].condition != condition {
+                tokio::task::yield_now().await;
+            }
+            let told = !engine.explain_run("nightly", success()).await.unwrap().plan.targets.is_empty();
+            assert_eq!(told, condition == RunCondition::OnSuccess, "a run was told by what was set before");
+            change.await.unwrap().unwrap();
+        }
+    }
+    engine.stop(PATIENCE).await;
+}

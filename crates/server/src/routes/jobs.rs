@@ -106,7 +106,7 @@ async fn update(
     // A null takes its member out before the merged document is read, so the patch is checked by itself.
     shape::<JobChange>(patch.clone())?;
     let _alone = app.editing_jobs.lock().await;
-    let job = app.engine.job(id).await?.ok_or_else(no_job)?;
+    let job = app.engine.stored_job(id).await?.ok_or_else(no_job)?;
     if_match.check(&etag(&job))?;
     let mut merged = serde_json::to_value(JobInput::of(&job)).map_err(|error| Problem::internal(&error))?;
     merge_patch(&mut merged, &patch);
@@ -131,7 +131,7 @@ async fn delete(
     _: NoQuery,
 ) -> Result<NoContent, Problem> {
     let _alone = app.editing_jobs.lock().await;
-    let job = app.engine.job(id).await?.ok_or_else(no_job)?;
+    let job = app.engine.stored_job(id).await?.ok_or_else(no_job)?;
     if_match.check(&etag(&job))?;
     witness::by(&app, &by).delete_job(id).await?;
     Ok(NoContent)
