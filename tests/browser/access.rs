@@ -3,6 +3,7 @@
 use fanfare_tests::Server;
 use http::Method;
 use serde_json::{Value, json};
+use standardwebhooks::Webhook;
 
 use crate::harness::{ADA, Person, Stage, VERA, account, flow};
 
@@ -103,6 +104,7 @@ async fn a_token_is_shown_once_and_may_do_what_it_says() {
         page.within("#tokens").see("backup server").await;
         let source = page.run("return document.documentElement.outerHTML", json!([])).await;
         assert!(!source.as_str().unwrap().contains(&token), "it is shown once");
+        page.within("#tokens").miss("signed").await;
         page.within("#tokens").click("Delete").await;
         page.within("dialog").click("Delete").await;
         page.toast("backup server is deleted.").await;
@@ -113,6 +115,49 @@ async fn a_token_is_shown_once_and_may_do_what_it_says() {
                 .status,
             401
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_requests_are_signed_comes_with_its_secret() {
+    let stage = Stage::at(Server::start().await, "/tokens").await;
+    flow(stage, async |stage| {
+        let (api, page) = (stage.api(), stage.page());
+        let form = page.within("form:has(#scope)");
+        form.fill("Name", "reader").await;
+        form.choose("It may", "read – everything that is no secret").await;
+        form.tick("What it sends must be signed only with send").await;
+        stage.expect_refusal(422);
+        form.click("Add the token").await;
+        form.within("#signed-error").see("send").await;
+        form.tick("What it sends must be signed only with send").await;
+        form.click("Add the token").await;
+        page.within("#new-token").see("The token").await;
+        page.within("#new-token").miss("The secret to sign with").await;
+
+        form.fill("Name", "payment system").await;
+        form.tick("What it sends must be signed only with send").await;
+        form.click("Add the token").await;
+        page.within("#tokens").see("payment system").await;
+        page.within("#new-token").see("The secret to sign with").await;
+        let secret = page.within("#secret-text").text().await;
+        page.within("#tokens tr:has(td:nth-child(2) .badge + .badge)").see("signed").await;
+
+        let program = api.with_token(Some(&page.within("#token-text").text().await));
+        let body = json!({ "type": "system_error", "data": { "component": "ledger", "error": "odd" } });
+        assert_eq!(program.call(Method::POST, "/events", Some(&body)).await.status, 401, "the token is not enough");
+        let (id, text) = ("m1", body.to_string());
+        let at = jiff::Timestamp::now().as_second();
+        let signature = Webhook::new(&secret).unwrap().sign(id, at, text.as_bytes()).unwrap();
+        let (at, path) = (at.to_string(), "/api/v1/events");
+        let headers = [
+            ("content-type", "application/json"),
+            ("webhook-id", id),
+            ("webhook-timestamp", &at),
+            ("webhook-signature", &signature),
+        ];
+        assert_eq!(program.exchange(Method::POST, path, &headers, text).await.unwrap().status, 202);
     })
     .await;
 }

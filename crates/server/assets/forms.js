@@ -1,7 +1,7 @@
 // Forms that send a document. The name of a field is its JSON pointer, and what the API says of a pointer is shown at
 // its field. data-type says what a field's value is: string (default), integer, number, boolean, lines, many, when,
 // secret, yes-no (null where nothing is chosen). data-prune is the pointer of a member that becomes null where nothing in
-// it says anything. data-reveal names where something is shown that is shown only once.
+// it says anything. data-reveal names where members of the answer are shown that are shown only once (data-shows).
 
 import { remember } from "./actions.js";
 import { call } from "./api.js";
@@ -35,7 +35,7 @@ async function send(form) {
   button?.setAttribute("aria-busy", "true");
   try {
     const { document: answer } = await call(method, path, collect(form));
-    if (form.dataset.reveal) reveal(form.dataset.reveal, answer.token);
+    if (form.dataset.reveal) reveal(form.dataset.reveal, answer);
     const next = form.dataset.goto;
     if (next) {
       remember(form.dataset.done);
@@ -101,9 +101,13 @@ function valueOf(field) {
   }
 }
 
-function reveal(id, text) {
+function reveal(id, answer) {
   const box = document.getElementById(id);
-  box.querySelector("pre").textContent = text;
+  for (const shown of box.querySelectorAll("[data-shows]")) {
+    const text = answer[shown.dataset.shows];
+    shown.textContent = text ?? "";
+    shown.parentElement.parentElement.hidden = text === undefined;
+  }
   box.hidden = false;
   box.scrollIntoView({ block: "center" });
 }

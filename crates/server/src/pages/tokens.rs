@@ -38,11 +38,24 @@ pub(super) async fn list(
         }
         div.card.form #new-token hidden {
             div.card-head { div { h2 { "The new token" } p { "Copy it now: it is not shown again." } } }
-            div.card-body { div.ready { pre.code #token-text tabindex="0" {} button.button.slim type="button" data-copy="token-text" { "Copy" } } }
+            div.card-body {
+                (shown_once("token-text", "token", "The token"))
+                (shown_once("secret-text", "signing_secret", "The secret to sign with"))
+            }
         }
         (form(&app, &jobs, &visitor))
     };
     Ok(page.with(&visitor, content))
+}
+
+/// Where a member of the answer is shown, this once; it stays away where there is none.
+fn shown_once(id: &str, member: &str, label: &str) -> Markup {
+    html! {
+        div hidden {
+            p.legend id={ (id) "-label" } { (label) }
+            div.ready { pre.code #(id) data-shows=(member) tabindex="0" aria-labelledby={ (id) "-label" } {} button.button.slim type="button" data-copy=(id) { "Copy" } }
+        }
+    }
 }
 
 fn row(token: &TokenView, job_name: &dyn Fn(&uuid::Uuid) -> String, now: Timestamp) -> Markup {
@@ -52,7 +65,7 @@ fn row(token: &TokenView, job_name: &dyn Fn(&uuid::Uuid) -> String, now: Timesta
     html! {
         tr {
             td { strong { (token.name) } br; span.small.quiet { "by " (token.created_by.trim_start_matches("user:")) ", " (when(token.created_at, now)) } }
-            td { (parts::badge(if token.scope.as_str() == "admin" { Tone::Warning } else { Tone::Info }, token.scope.as_str())) @if !only.is_empty() { br; span.small.quiet { "Only: " (only.join(", ")) } } }
+            td { (parts::badge(if token.scope.as_str() == "admin" { Tone::Warning } else { Tone::Info }, token.scope.as_str())) @if token.signed { " " (parts::badge(Tone::Info, "signed")) } @if !only.is_empty() { br; span.small.quiet { "Only: " (only.join(", ")) } } }
             td data-label="Last used" { @match token.last_used_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
             td data-label="Ends" { @match token.expires_at { Some(at) => (when(at, now)), None => { span.quiet { "Never" } } } }
             td.num { button.button.plain.slim.danger type="button" data-call={ "DELETE /api/v1/tokens/" (token.id) } data-confirm={ "Delete the token " (token.name) "?" } data-confirm-detail="Programs that use it are refused from then on." data-done={ (token.name) " is deleted." } { "Delete" } }
@@ -79,6 +92,11 @@ fn form(app: &AppState, jobs: &[fanfare::JobView], visitor: &Visitor) -> Markup 
                         p.error #scope-error {}
                     }
                     div.field { label for="expires" { "It ends " span.optional { "optional" } } input #expires name="/expires_at" type="datetime-local" data-type="when" aria-describedby="expires-error"; p.error #expires-error {} }
+                    div.field {
+                        label.check { input #signed name="/signed" type="checkbox" data-type="boolean" autocomplete="off" aria-describedby="signed-help signed-error"; span.grow { "What it sends must be signed " span.optional { "only with send" } } }
+                        p.help #signed-help { "For senders on networks where somebody may listen: the token alone is not enough. A secret is made with it, to sign with as Standard Webhooks describes it." }
+                        p.error #signed-error {}
+                    }
                     details.field {
                         summary { "Limit what it may send " span.optional { "only with send" } }
                         div.field { label for="event_types" { "Only these events" } select #event_types name="/event_types" multiple size="6" data-type="many" aria-describedby="event_types-error" { @for event in types { option value=(event.id) { (event.name) } } } p.error #event_types-error {} }
