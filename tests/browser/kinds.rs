@@ -162,6 +162,59 @@ async fn a_channel_of_each_kind_is_added_and_tested_second_half() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_kind_shows_how_notifications_will_look_in_it() {
+    let stage = Stage::at(Server::start().await, "/channels").await;
+    flow(stage, async |stage| {
+        let (api, page) = (stage.api(), stage.page());
+        let url = "https://receiver.example/";
+        let config = |kind: &str| match kind {
+            "webhook" => json!({ "url": url }),
+            "discord" => json!({ "webhook_url": "https://discord.com/api/webhooks/123456789012345678/T0K3N" }),
+            "slack" => json!({ "webhook_url": "https://hooks.slack.com/services/T0/B0/T0K3N" }),
+            "teams" => {
+                json!({ "webhook_url": "https://x.logic.azure.com/workflows/x/triggers/manual/paths/invoke?sig=T0K3N" })
+            }
+            "telegram" => json!({ "bot_token": "123456789:T0K3N_T0K3N_T0K3N_T0K3N_T0K3N_T0K3N", "chat_id": "-1001" }),
+            "gotify" => json!({ "server_url": url, "app_token": "AT0K3N" }),
+            "ntfy" => json!({ "server_url": url, "topic": "alerts" }),
+            "twilio" => json!({
+                "account_sid": "AC00000000000000000000000000000000", "auth_token": "T0K3N",
+                "from": "+15005550006", "to": "+15005550010",
+            }),
+            "email" => json!({ "host": "mail.example", "from": "f@mail.example", "to": ["ops@mail.example"] }),
+            other => panic!("how does {other} look?"),
+        };
+        let sample = |types: &Value, id: &str| {
+            types.as_array().unwrap().iter().find(|one| one["id"] == id).unwrap()["sample"].clone()
+        };
+        let types = api.get("/event-types").await;
+        let (failure, sign_in) = (sample(&types, "restore_failure"), sample(&types, "user_login"));
+        for kind in api.get("/channel-kinds").await.as_array().unwrap() {
+            let kind = kind["kind"].as_str().unwrap();
+            let made = api.post("/channels", json!({ "name": kind, "kind": kind, "config": config(kind) })).await;
+            page.open(&format!("/channels/{}", made["id"].as_str().unwrap())).await;
+            // What a webhook's payload looks like is up to whoever receives it.
+            let look = match kind {
+                "webhook" => "#preview #payload".to_owned(),
+                _ => format!("#preview [data-look={kind}]"),
+            };
+            // A mail shows its head, the rest is a document of its own; and in JSON, quotation marks are escaped.
+            let (said, then) = match kind {
+                "email" | "webhook" => ("Restore Failed", "User Login"),
+                _ => (failure["error"].as_str().unwrap(), sign_in["user_name"].as_str().unwrap()),
+            };
+            page.within(&look).see(said).await;
+            let preview = page.within("#preview");
+            preview.choose("Event", "User Login").await;
+            preview.click("Show").await;
+            page.within(&look).see(then).await;
+            page.within(&look).miss(said).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_email_channel_is_added_and_its_test_arrives_encrypted() {
     let (user, password) = ("fanfare@mail.example", "T0K3N-of-mail");
     let mail = MailServer::start(Mode::Tls, &["--username", user, "--password", password]);
