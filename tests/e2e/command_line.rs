@@ -28,6 +28,10 @@ async fn an_event_is_sent_and_looked_up() {
     let listed = cli.json(&["deliveries", "list"]);
     assert_eq!(listed, server.api().get("/deliveries").await, "--json is the server's answer");
     assert_eq!(cli.json(&["deliveries", "list", "--state", "dead"])["items"], json!([]));
+    let found = |filter: [&str; 2]| cli.json(&[["deliveries", "list"], filter].concat())["items"].clone();
+    assert_eq!(found(["--search", "SYSTEM err"]), listed["items"]);
+    assert_eq!(found(["--search", "100 %"]), json!([]));
+    assert_eq!(found(["--digest", answer["id"].as_str().unwrap()]), json!([]));
     let id = listed["items"][0]["id"].as_str().unwrap();
     assert_eq!(cli.json(&["deliveries", "show", id]), server.api().get(&format!("/deliveries/{id}")).await);
     assert!(cli.run(&["deliveries", "show", id]).done().out.contains("System Error"));

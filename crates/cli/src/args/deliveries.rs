@@ -41,6 +41,12 @@ pub(crate) struct DeliveryFilters {
     /// Only of this event
     #[arg(long, value_name = "ID")]
     pub(crate) event: Option<String>,
+    /// Only what was told in this digest
+    #[arg(long, value_name = "ID")]
+    pub(crate) digest: Option<String>,
+    /// Only those that say this in their title, their channel's name or their last error
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
     /// Only tests, or (with false) all but tests
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) test: Option<bool>,

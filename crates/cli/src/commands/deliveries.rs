@@ -34,6 +34,8 @@ pub(super) async fn list(filters: DeliveryFilters, session: &Session) -> Result<
         ("event_type", filters.event_type),
         ("job_id", job),
         ("event_id", event),
+        ("digest_id", filters.digest),
+        ("q", filters.search),
         ("test", filters.test.map(|test| test.to_string())),
         ("limit", filters.stretch.limit.map(|limit| limit.to_string())),
         ("cursor", filters.stretch.cursor),
