@@ -12,7 +12,7 @@ use common::{
 };
 
 use fanfare::{
-    AcceptError, ChannelPatch, DeliveryFilter, DeliveryState, Idempotency, JobSpec, Page, Run,
+    AcceptError, ChannelPatch, DeliveryFilter, DeliveryState, Idempotency, JobSpec, Page, Run, TextSearch,
     core::{Assignment, EventSettings, NotificationSettings, Outcome, RunCondition, SkipReason},
 };
 use fanfare_testkit::{Answer, Receiver};
@@ -318,6 +318,35 @@ async fn a_test_reaches_everybody_at_once_and_does_not_count(#[values(Sqlite, Po
     let filter = DeliveryFilter { test: Some(true), ..DeliveryFilter::default() };
     let kept = engine.deliveries(filter, Page { before: None, limit: 10 }).await.unwrap();
     assert_eq!(kept.iter().map(|d| d.state).collect::<Vec<_>>(), [DeliveryState::Dead, DeliveryState::Delivered]);
+    engine.stop(PATIENCE).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_history_is_searched_alike(#[values(Sqlite, Postgresql)] database: Database) {
+    let (home, ok, broken) = (Home::on(database).await, Receiver::start().await, Receiver::start().await);
+    broken.answer_always(Answer::status(400).body("no such ROOM: 100 % _full_"));
+    let engine = home.start().await;
+    let channels = [webhook(&engine, "Ops!", ok.url("/")).await, webhook(&engine, "On call", broken.url("/")).await];
+    make_global(&engine, &channels).await;
+    engine.accept(system_error("x"), None).await.unwrap();
+    wait_until(&engine, "delivered", 1).await;
+    wait_until(&engine, "dead", 1).await;
+    let found = async |text: &str| {
+        let text = TextSearch { text: text.into(), in_addresses: true };
+        let filter = DeliveryFilter { text: Some(text), ..DeliveryFilter::default() };
+        let found = engine.deliveries(filter, Page { before: None, limit: 10 }).await.unwrap();
+        let mut names: Vec<_> = found.into_iter().map(|found| found.channel_name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(found("system ERROR").await, ["On call", "Ops!"]);
+    assert_eq!(found("ops!").await, ["Ops!"]);
+    assert_eq!(found("such room: 100 %").await, ["On call"]);
+    assert_eq!(found("_full_").await, ["On call"]);
+    for text in ["_ops_", "%room", "such%100", "!_full", "\\", "' OR 1=1 --", "\0"] {
+        assert!(found(text).await.is_empty(), "{text:?} is no pattern");
+    }
     engine.stop(PATIENCE).await;
 }
 

@@ -84,10 +84,14 @@ impl TextSearch {
 
 /// Whether a column says a text, which is written with `!` before what a pattern means otherwise.
 fn says(column: delivery::Column, text: &str, backend: DbBackend) -> Expr {
-    use sea_orm::sea_query::{ExprTrait, LikeExpr, extension::postgres::PgExpr};
-    let pattern = LikeExpr::new(format!("%{text}%")).escape('!');
+    use sea_orm::sea_query::{ExprTrait, Func, LikeExpr};
+    let pattern = |text: &str| LikeExpr::new(format!("%{text}%")).escape('!');
     let column = Expr::col((delivery::Entity, column));
-    if backend == DbBackend::Postgres { column.ilike(pattern) } else { column.like(pattern) }
+    // To SQLite's LIKE, upper and lower case are the same.
+    match backend {
+        DbBackend::Postgres => Func::lower(column).like(pattern(&text.to_lowercase())),
+        _ => column.like(pattern(text)),
+    }
 }
 
 impl Store {
