@@ -16,6 +16,9 @@ pub enum StoreError {
     /// SQLite refused what the writer asked.
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The system gives no thread for the work beside the writer.
+    #[error("a thread for the database cannot be started: {0}")]
+    Thread(std::io::Error),
     /// The connection has been ended.
     #[error("the database is closed")]
     Closed,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
+mod checkpoint;
 mod commit;
 mod condition;
 mod config;
@@ -41,7 +42,7 @@ pub use follow::{Follow, Followed, Follower, Moves, NOT_TOLD};
 pub use keyring::{Keyring, KeyringError};
 pub use ledger::{DeliveryFilter, HourCount, Page, TextSearch};
 pub use listen::{Changed, Listener};
-pub use migration::create_tables;
+pub use migration::Step;
 pub use open::{BUSY, Store, StoreOptions};
 pub use passphrase::Stretching;
 pub use queue::{Claimed, Stalled, Waiting};

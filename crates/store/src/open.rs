@@ -97,7 +97,7 @@ impl Store {
         let (writer, reader) = connect(&options.url, busy).await?;
         migrate::<Migrator>(&writer).await?;
         check_key(&writer, &options.keyring).await?;
-        let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), busy, CHECKPOINT_PAGES));
+        let direct = file_of(&options.url).map(|file| Direct::open(Path::new(file), busy));
         let (direct, keyring) = (direct.transpose()?, Keys::new(options.keyring.clone()));
         let store = Self { writer, reader, direct, keyring, sealed_elsewhere: Arc::default(), owner: Arc::default() };
         store.join(now).await?;

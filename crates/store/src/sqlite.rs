@@ -16,26 +16,36 @@ use rusqlite::{
 };
 use sea_orm::Value;
 
-use crate::StoreError;
+use crate::{StoreError, checkpoint::Checkpointer};
 
 /// How many texts stay prepared; a transaction has at most a dozen.
 const STATEMENTS: usize = 32;
 
+/// After how many pages of 4 KiB the writer merges the log itself, because nobody else did.
+const FAR_TOO_LONG: u32 = 16_000;
+
 /// A connection that is used where it is called from; whoever calls waits for the disk.
 #[derive(Clone, Debug)]
-pub(crate) struct Direct(Arc<Mutex<Option<Connection>>>);
+pub(crate) struct Direct(Arc<Mutex<Option<Link>>>);
+
+#[derive(Debug)]
+struct Link {
+    connection: Connection,
+    checkpointer: Checkpointer,
+}
 
 impl Direct {
     /// Connects to a file that exists and is in WAL mode.
-    pub(crate) fn open(file: &Path, busy: Duration, checkpoint_pages: &str) -> Result<Self, StoreError> {
+    pub(crate) fn open(file: &Path, busy: Duration) -> Result<Self, StoreError> {
         let connection = Connection::open(file)?;
         connection.busy_timeout(busy)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", checkpoint_pages)?;
+        connection.pragma_update(None, "wal_autocheckpoint", FAR_TOO_LONG)?;
         // What SQLite sets aside while it works on a statement would be a file made and removed.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self(Arc::new(Mutex::new(Some(connection)))))
+        let checkpointer = Checkpointer::start(file, busy)?;
+        Ok(Self(Arc::new(Mutex::new(Some(Link { connection, checkpointer })))))
     }
 
     /// Does all of it in one transaction, or nothing. When this returns, everything is on disk.
@@ -43,11 +53,15 @@ impl Direct {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = connection.as_mut().ok_or(StoreError::Closed)?;
-        let transaction = Transaction(connection.transaction_with_behavior(TransactionBehavior::Immediate)?);
-        work(&transaction)?;
-        Ok(transaction.0.commit()?)
+        let mut link = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Link { connection, checkpointer } = link.as_mut().ok_or(StoreError::Closed)?;
+        {
+            let transaction = Transaction(connection.transaction_with_behavior(TransactionBehavior::Immediate)?);
+            work(&transaction)?;
+            transaction.0.commit()?;
+        }
+        checkpointer.committed(connection);
+        Ok(())
     }
 
     /// Ends the connection; later transactions fail.

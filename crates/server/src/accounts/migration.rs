@@ -1,49 +1,19 @@
 //! The server's own tables, as they are created.
 
-use fanfare_store::create_tables;
-use sea_orm::{DbErr, DynIden, sea_query::IntoIden};
-use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+use fanfare_store::Step;
+use sea_orm::{DynIden, sea_query::IntoIden};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// The server's migrations, oldest first.
 pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Accounts), Box::new(SigningSecrets)]
+        vec![Step::boxed("0001_accounts", ACCOUNTS), Step::boxed("0002_signing_secrets", SIGNING_SECRETS)]
     }
 
     fn migration_table_name() -> DynIden {
         "fanfare_server_migrations".into_iden()
-    }
-}
-
-struct Accounts;
-
-impl MigrationName for Accounts {
-    fn name(&self) -> &str {
-        "0001_accounts"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Accounts {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        create_tables(manager.get_connection(), ACCOUNTS).await
-    }
-}
-
-struct SigningSecrets;
-
-impl MigrationName for SigningSecrets {
-    fn name(&self) -> &str {
-        "0002_signing_secrets"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for SigningSecrets {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        create_tables(manager.get_connection(), "ALTER TABLE fanfare_tokens ADD COLUMN signing_secret {bytes}").await
     }
 }
 
@@ -96,3 +66,5 @@ CREATE TABLE fanfare_audit (
 CREATE INDEX fanfare_audit_object ON fanfare_audit (object, id);
 CREATE INDEX fanfare_audit_actor ON fanfare_audit (actor, id);
 ";
+
+const SIGNING_SECRETS: &str = "ALTER TABLE fanfare_tokens ADD COLUMN signing_secret {bytes}";
