@@ -21,6 +21,9 @@ use crate::{
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// Delivers once. Whether and when to try again is the engine's decision.
+    ///
+    /// All channels are called on one thread: what computes for long or blocks belongs on another one
+    /// (`tokio::task::spawn_blocking`).
     async fn send(&self, notification: &Notification, attempt: &Attempt<'_>) -> Result<Receipt, SendError>;
 
     /// What would go out, as the ledger and a preview show it; the same input gives the same text.

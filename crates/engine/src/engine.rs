@@ -16,7 +16,6 @@ use fanfare_store::{Store, StoreError};
 use fanfare_template::Renderer;
 use jiff::Timestamp;
 use tokio::{
-    runtime::Handle,
     sync::{Notify, Semaphore, mpsc, oneshot},
     time::timeout,
 };
@@ -29,6 +28,7 @@ use crate::{
     herald,
     intake::{Intake, Prepared},
     janitor::{self, RETENTION},
+    lane::LaneThread,
     meters::Meters,
     node::{self, LEASE},
     send::Outside,
@@ -126,6 +126,8 @@ pub(crate) struct Inner {
     pub(crate) health: HealthBook,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) writer: mpsc::UnboundedSender<Write>,
+    /// Whoever lets go of the engine without stopping it ends its lanes.
+    _lanes: LaneThread,
     /// Held while a change of the configuration is checked and written.
     pub(crate) configuring: tokio::sync::Mutex<()>,
     /// Told when what is expected of a job may have changed.
@@ -183,6 +185,7 @@ impl Engine {
         let current = Arc::new(Current::default());
         let health = HealthBook::default();
         let watchers = Arc::new(Watchers::new());
+        let lanes = LaneThread::start().map_err(EngineError::Thread)?;
         let mut writer = Writer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
@@ -193,7 +196,7 @@ impl Engine {
             health: health.clone(),
             watchers: watchers.clone(),
             sender: sender.clone(),
-            runtime: Handle::current(),
+            runtime: lanes.runtime().clone(),
             lanes: HashMap::new(),
             unrecorded: Vec::new(),
             doubt: None,
@@ -221,6 +224,7 @@ impl Engine {
             health,
             watchers,
             writer: sender,
+            _lanes: lanes,
             configuring: tokio::sync::Mutex::new(()),
             alarms: Arc::default(),
             room: Semaphore::new(WAITING),

@@ -7,6 +7,7 @@ mod health;
 mod policy;
 mod state;
 mod task;
+mod thread;
 
 use std::sync::{
     Arc, Mutex,
@@ -36,6 +37,7 @@ pub(crate) use health::{LaneHealth, Turn};
 pub use policy::LanePolicy;
 use state::LaneState;
 use task::LaneTask;
+pub(crate) use thread::LaneThread;
 
 /// Deliveries that a lane has in memory at the most; what is more waits in the database.
 pub(crate) const CAPACITY: usize = 1_024;
