@@ -4,14 +4,14 @@
 
 mod common;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use common::{
     Database::{self, Postgresql, Sqlite},
     Home, PATIENCE, make_global, system_error, until, wait_until, webhook,
 };
 use fanfare::{
-    ChannelPatch, DeliveryFilter, DeliveryState, DeliveryView, DigestView, Engine, LanePolicy, Page,
+    ChannelPatch, DeliveryFilter, DeliveryState, DeliveryView, DigestView, Engine, Fanfare, LanePolicy, Page,
     core::{ChannelId, DigestPolicy, RetryPolicy},
 };
 use fanfare_testkit::{Answer, Received, Receiver};
@@ -25,21 +25,33 @@ const AFTER: Duration = Duration::from_millis(100);
 /// For how long the service here wants to be left alone, in seconds: long enough for a busy machine to write what follows.
 const PAUSE_S: u64 = 4;
 
+/// Short, so that nobody waits long for a takeover.
+const LEASE: Duration = Duration::from_millis(750);
+
 /// An engine that tells storms as one, with a channel that gets digests and is global.
 async fn start(home: &Home, receiver: &Receiver) -> (Engine, ChannelId) {
     let engine = node(home).await;
-    let channel = webhook(&engine, "ops", receiver.url("/")).await;
-    let lane = json!({ "concurrency": 1, "digest": true });
-    let patch = ChannelPatch { delivery: Some(lane), ..ChannelPatch::default() };
-    engine.update_channel(channel, patch, None).await.unwrap();
-    make_global(&engine, &[channel]).await;
+    let channel = told_in_digests(&engine, receiver).await;
     (engine, channel)
 }
 
+async fn told_in_digests(engine: &Engine, receiver: &Receiver) -> ChannelId {
+    let channel = webhook(engine, "ops", receiver.url("/")).await;
+    let lane = json!({ "concurrency": 1, "digest": true });
+    let patch = ChannelPatch { delivery: Some(lane), ..ChannelPatch::default() };
+    engine.update_channel(channel, patch, None).await.unwrap();
+    make_global(engine, &[channel]).await;
+    channel
+}
+
 async fn node(home: &Home) -> Engine {
+    prepared(home).start().await.unwrap()
+}
+
+fn prepared(home: &Home) -> Fanfare {
     let retry = RetryPolicy { schedule: vec![Duration::from_millis(300)], jitter: 0.0, ..RetryPolicy::default() };
     let digest = DigestPolicy { after: AFTER, ..DigestPolicy::default() };
-    home.node().retry(retry).lanes(LanePolicy { digest, ..LanePolicy::default() }).start().await.unwrap()
+    home.node().retry(retry).lanes(LanePolicy { digest, ..LanePolicy::default() })
 }
 
 /// Accepts so many events together, so that they are in the database long before the service may be asked again.
@@ -341,4 +353,68 @@ async fn without_a_storm_all_leave_one_by_one() {
     wait_until(&engine, "delivered", 50).await;
     assert!(!receiver.requests().iter().any(is_digest));
     engine.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_under_one_storm_tell_each_delivery_once() {
+    let (home, receiver) = (Home::on(Postgresql).await, Receiver::start().await);
+    let (one, channel) = start(&home, &receiver).await;
+    let two = node(&home).await;
+    until(async || two.settings().global_channels == [channel]).await;
+    for (already, node) in [&one, &two].into_iter().enumerate() {
+        receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+        raise(node, already..already + 1).await;
+        receiver.wait_for_answered(already + 1, PATIENCE).await;
+    }
+    tokio::join!(raise(&one, 2..42), raise(&two, 42..82));
+    wait_until(&one, "delivered", 82).await;
+    let sent = receiver.requests().split_off(2);
+    let all = deliveries(&two).await;
+    assert_eq!(all.len(), 82);
+    // By what it was told: the digest that it is in, or itself.
+    let by = |delivery: &DeliveryView| delivery.digest.map_or(delivery.id.0, |digest| digest.id).to_string();
+    let told: BTreeSet<_> = all.iter().map(by).collect();
+    assert_eq!(sent.len(), told.len(), "what arrived is what the ledger tells of, each once");
+    for request in &sent {
+        let members: Vec<_> = all.iter().filter(|delivery| by(delivery) == id(request)).collect();
+        assert!(!members.is_empty(), "{} is in nobody's ledger", id(request));
+        if is_digest(request) {
+            assert_eq!(request.json()["fields"][0]["value"], members.len().to_string());
+            assert!(members.iter().all(|member| member.digest.unwrap().count as usize == members.len()));
+        }
+    }
+    assert!(sent.iter().any(is_digest), "this was a storm");
+    tokio::join!(one.stop(PATIENCE), two.stop(PATIENCE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_under_way_at_a_node_that_is_gone_is_sent_as_it_was_by_another() {
+    let (home, receiver) = (Arc::new(Home::on(Postgresql).await), Arc::new(Receiver::start().await));
+    let gone = tokio::task::spawn_blocking({
+        let (home, receiver) = (home.clone(), receiver.clone());
+        move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let engine = prepared(&home).lease(LEASE).start().await.unwrap();
+                told_in_digests(&engine, &receiver).await;
+                receiver.answer(Answer::status(429).header("retry-after", PAUSE_S));
+                receiver.answer(Answer::hang());
+                raise(&engine, 0..1).await;
+                receiver.wait_for_answered(1, PATIENCE).await;
+                raise(&engine, 1..30).await;
+                receiver.wait_for(2, PATIENCE).await;
+            });
+            runtime.shutdown_background();
+        }
+    });
+    gone.await.unwrap();
+    let other = prepared(&home).lease(LEASE).start().await.unwrap();
+    wait_until(&other, "delivered", 30).await;
+    let requests = receiver.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(is_digest(&requests[1]));
+    assert_eq!((id(&requests[1]), &requests[1].body), (id(&requests[2]), &requests[2].body));
+    let all = deliveries(&other).await;
+    assert_eq!((all.len(), digest_of(&all).count), (30, 30));
+    other.stop(PATIENCE).await;
 }

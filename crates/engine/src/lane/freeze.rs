@@ -42,10 +42,11 @@ pub(super) struct Freezing {
 }
 
 /// Whether digests are on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gathering {
     /// No: what waits leaves one by one.
     Nothing,
-    /// Nothing leaves until the writer has answered.
+    /// Nothing leaves until the writer has answered what it was asked.
     Asked,
     /// They could not be frozen; nothing leaves until they are asked for again.
     Later(Timestamp),
@@ -64,6 +65,10 @@ impl LaneTask {
         let mut bucket = self.state.bucket;
         if entry.rules.pace.is_some_and(|pace| bucket.take(pace, now).is_err()) {
             return Gathering::Nothing;
+        }
+        // What is just being taken from the database waits, too.
+        if self.claiming {
+            return Gathering::Asked;
         }
         let storms = self.storms(now);
         if storms.is_empty() {

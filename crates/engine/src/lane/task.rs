@@ -50,7 +50,7 @@ pub(super) struct LaneTask {
     leapt: HashMap<Uuid, i64>,
     /// When something in the database is due.
     due: Option<i64>,
-    claiming: bool,
+    pub(super) claiming: bool,
     is_limited: bool,
     /// Whether what waits has been held back: by a time that the service named, by the breaker, or by the bucket.
     pub(super) held_back: bool,
@@ -194,7 +194,8 @@ impl LaneTask {
         if gate != Gate::Open {
             self.expire(now);
         }
-        match self.gather(&entry, room, now) {
+        let gathering = self.gather(&entry, room, now);
+        match gathering {
             Gathering::Nothing => {}
             Gathering::Asked => room = 0,
             Gathering::Later(then) => (room, wake) = (0, Some(then)),
@@ -213,7 +214,7 @@ impl LaneTask {
             let (outside, entry) = (self.outside.clone(), entry.clone());
             self.in_flight.push(Box::pin(async move { attempt(&outside, entry, leased).await }));
         }
-        self.held_back = wake.is_some() || self.freezing.asked;
+        self.held_back = wake.is_some() || gathering == Gathering::Asked;
         self.limit(self.held_back, now);
         self.claim(now);
         let wake = earlier(wake.map(Timestamp::as_millisecond), self.due.filter(|due| *due > now.as_millisecond()));
@@ -234,6 +235,8 @@ impl LaneTask {
     fn expire(&mut self, now: Timestamp) {
         while let Some(leased) = self.queue.pop_front_if(|leased| leased.expires_at <= now) {
             self.load.fetch_sub(1, Ordering::AcqRel);
+            let (Leased { event_id, id: delivery_id, attempts, .. }, channel) = (&leased, self.id);
+            tracing::warn!(%event_id, %delivery_id, %channel, outcome = "expired", attempts, "a delivery is given up");
             self.record(leased.owner, leased.since, leased.expired(now));
         }
     }
