@@ -34,6 +34,8 @@ impl Checkpointer {
     pub(crate) fn start(file: &Path, busy: Duration) -> Result<Self, StoreError> {
         let connection = Connection::open(file)?;
         connection.busy_timeout(busy)?;
+        // The log is on disk before the file changes, and the file before the log begins anew.
+        connection.pragma_update(None, "synchronous", "FULL")?;
         let (wake, woken) = sync_channel(1);
         let has_merged = Arc::<AtomicBool>::default();
         let merged = has_merged.clone();

@@ -240,8 +240,8 @@ CREATE INDEX fanfare_deliveries_owned ON fanfare_deliveries (owner, channel_id) 
 ";
 
 /// Without numbers of its own, a table of SQLite keeps whole rows in the inner nodes of its tree. Where rows hold
-/// documents, five fit into a node: the tree is seven nodes deep after 100,000 rows, and half of the pages that a
-/// transaction writes are such nodes. So these rows are found by number, and an index of their own finds the number.
+/// documents, five fit into a node: the tree is deep, and nearly half of the pages that a transaction writes are the tree
+/// of events. So these rows are found by number, and an index of their own finds the number.
 const LONG_ROWS: &str = "
 CREATE TABLE fanfare_new_events (
     id {id} NOT NULL PRIMARY KEY,
