@@ -52,14 +52,10 @@ impl Engine {
         let job = self.inner.store.job(id.0).await.map_err(unavailable)?;
         let started_at = job.and_then(|job| job.started_at).map(crate::configure::time);
         let run = Run {
-            outcome,
-            source: None,
             // A start that lies ahead was written before the clock was put back.
             started_at: started_at.filter(|started| *started <= now),
-            occurred_at: None,
-            duration_ms: None,
-            size_bytes: None,
             error: last_lines(&String::from_utf8_lossy(said)),
+            ..Run::new(outcome)
         };
         match self.report_run(&id.to_string(), run, None).await {
             Err(AcceptError::NoJob(_)) => Ok(false),

@@ -46,6 +46,21 @@ pub struct Run {
     pub error: Option<String>,
 }
 
+impl Run {
+    /// A run that ended like this, of which nothing more is known.
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            source: None,
+            started_at: None,
+            occurred_at: None,
+            duration_ms: None,
+            size_bytes: None,
+            error: None,
+        }
+    }
+}
+
 /// What is told of a job besides the ends of its runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {

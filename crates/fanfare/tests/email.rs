@@ -84,15 +84,7 @@ async fn the_ledger_shows_the_message_that_was_sent() {
         let job = JobSpec { name: name.into(), notifications: vec![assignment], ..JobSpec::default() };
         engine.create_job(job).await.unwrap();
     }
-    let run = || Run {
-        outcome: Outcome::Failure,
-        source: None,
-        started_at: None,
-        occurred_at: None,
-        duration_ms: None,
-        size_bytes: None,
-        error: None,
-    };
+    let run = || Run::new(Outcome::Failure);
     let accepted = engine.report_run("nightly", run(), None).await.unwrap();
     let id = accepted.deliveries[0].id;
     let dead = async {

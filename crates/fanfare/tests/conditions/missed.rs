@@ -27,12 +27,8 @@ async fn watched(engine: &Engine, receiver: &Receiver) -> JobId {
     engine.create_job(spec).await.unwrap().id
 }
 
-fn run(outcome: Outcome) -> Run {
-    Run { outcome, source: None, started_at: None, occurred_at: None, duration_ms: None, size_bytes: None, error: None }
-}
-
 async fn report(engine: &Engine, outcome: Outcome) {
-    engine.report_run("nightly", run(outcome), None).await.unwrap();
+    engine.report_run("nightly", Run::new(outcome), None).await.unwrap();
 }
 
 /// All events of a type, oldest first.
