@@ -388,15 +388,6 @@ async fn whoever_sees_a_change_of_a_job_has_its_runs_told_by_it(#[values(Sqlite,
         ..JobSpec::default()
     };
     let id = engine.create_job(spec(RunCondition::OnFailure)).await.unwrap().id;
-    let success = || Run {
-        outcome: Outcome::Success,
-        source: None,
-        started_at: None,
-        occurred_at: None,
-        duration_ms: None,
-        size_bytes: None,
-        error: None,
-    };
     for _ in 0..20 {
         for condition in [RunCondition::OnSuccess, RunCondition::OnFailure] {
             let change = tokio::spawn({
@@ -406,10 +397,30 @@ async fn whoever_sees_a_change_of_a_job_has_its_runs_told_by_it(#[values(Sqlite,
             while engine.job(id).await.unwrap().unwrap().notifications[0].condition != condition {
                 tokio::task::yield_now().await;
             }
-            let told = !engine.explain_run("nightly", success()).await.unwrap().plan.targets.is_empty();
+            let told =
+                !engine.explain_run("nightly", Run::new(Outcome::Success)).await.unwrap().plan.targets.is_empty();
             assert_eq!(told, condition == RunCondition::OnSuccess, "a run was told by what was set before");
             change.await.unwrap().unwrap();
         }
     }
+    engine.stop(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn what_is_under_way_ends_with_an_engine_that_is_let_go_of_and_is_sent_after_the_next_start() {
+    let (home, receiver) = (Home::on(Sqlite).await, Receiver::start().await);
+    let engine = home.start().await;
+    make_global(&engine, &[webhook(&engine, "ops", receiver.url("/")).await]).await;
+    receiver.answer(Answer::hang());
+    engine.accept(system_error("x"), None).await.unwrap();
+    let before = receiver.wait_for(1, PATIENCE).await;
+    drop(engine);
+    receiver.wait_for_closed(PATIENCE).await;
+
+    let engine = home.start().await;
+    wait_until(&engine, "delivered", 1).await;
+    let after = receiver.requests();
+    assert_eq!(after.len(), 2, "nobody else sends it");
+    assert_eq!(after[1].header("webhook-id"), before[0].header("webhook-id"));
     engine.stop(PATIENCE).await;
 }
