@@ -6,6 +6,7 @@ mod load;
 
 mod backlog;
 mod clock;
+mod disk;
 mod disk_full;
 mod foreign_file;
 mod hostile;
