@@ -1,6 +1,6 @@
 //! The one transaction that carries everything that waits: accepted events and the outcomes of attempts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
@@ -113,6 +113,11 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// Nothing yet, with room for so many events of one delivery each.
+    pub fn with_capacity(events: usize) -> Self {
+        Self { events: Vec::with_capacity(events), deliveries: Vec::with_capacity(events), ..Self::default() }
+    }
+
     /// Adds an accepted event with its deliveries.
     pub fn insert(&mut self, new: NewEvent) {
         if let (Some(last_run), Some(job_id)) = (new.last_run, new.event.job_id) {
@@ -203,22 +208,18 @@ impl Commit {
     /// Writes it all over the connection of this thread, row by row.
     fn run_here(self, tx: &Transaction<'_>, owner: i64) -> Result<(), StoreError> {
         let mut counts = self.births();
-        tx.each(&tables::EVENT.insert_one("fanfare_events", ""), self.events.into_iter().map(tables::event))?;
-        let deliveries = self.deliveries.into_iter().map(tables::delivery);
-        tx.each(&tables::DELIVERY.insert_one("fanfare_deliveries", ""), deliveries)?;
-        tx.each(&tables::ATTEMPT.insert_one("fanfare_attempts", ONCE), self.attempts.into_iter().map(tables::attempt))?;
-        let keys = self.keys.into_values().map(|(key, created_at)| tables::key(key, created_at));
-        tx.each(&tables::KEY.insert_one("fanfare_idempotency", REPLACE_KEY), keys)?;
+        tx.each(&TEXTS.event, self.events.into_iter().map(tables::event))?;
+        tx.each(&TEXTS.delivery, self.deliveries.into_iter().map(tables::delivery))?;
+        tx.each(&TEXTS.attempt, self.attempts.into_iter().map(tables::attempt))?;
+        tx.each(&TEXTS.key, self.keys.into_values().map(|(key, created_at)| tables::key(key, created_at)))?;
         let last_runs = self.last_runs.into_iter().map(last_run).collect::<Result<Vec<_>, _>>()?;
-        tx.each(&set_last_run_one(), last_runs.into_iter())?;
+        tx.each(&TEXTS.last_run, last_runs.into_iter())?;
         self.conditions.run_here(tx)?;
-        let follows = self.follows.into_iter().map(follow::values);
-        tx.each(&follow::FOLLOW.insert_one(follow::TABLE, ""), follows)?;
+        tx.each(&TEXTS.follow, self.follows.into_iter().map(follow::values))?;
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.outcomes) {
-            if !outcomes.is_empty() {
-                let changed = tx.each(&record_one(state, owner), outcomes.into_iter().map(tables::outcome))?;
-                counts = counts.and_moved(DeliveryState::Pending, state, changed);
-            }
+            let rows = outcomes.into_iter().map(|attempted| tables::outcome_for(attempted, owner));
+            let changed = tx.each(&TEXTS.record[state as usize], rows)?;
+            counts = counts.and_moved(DeliveryState::Pending, state, changed);
         }
         for (state, outcomes) in DeliveryState::ALL.into_iter().zip(self.digests) {
             if !outcomes.is_empty() {
@@ -331,6 +332,28 @@ pub(crate) async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransac
     Ok(db.begin_with_options(options).await?)
 }
 
+/// The statements of a transaction on SQLite, each for one row. To write one takes longer than to run it.
+struct Texts {
+    event: String,
+    delivery: String,
+    attempt: String,
+    key: String,
+    last_run: String,
+    follow: String,
+    /// The UPDATE for an outcome, by the state that follows from it.
+    record: [String; DeliveryState::ALL.len()],
+}
+
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts {
+    event: tables::EVENT.insert_one("fanfare_events", ""),
+    delivery: tables::DELIVERY.insert_one("fanfare_deliveries", ""),
+    attempt: tables::ATTEMPT.insert_one("fanfare_attempts", ONCE),
+    key: tables::KEY.insert_one("fanfare_idempotency", REPLACE_KEY),
+    last_run: set_last_run_one(),
+    follow: follow::FOLLOW.insert_one(follow::TABLE, ""),
+    record: DeliveryState::ALL.map(record_one),
+});
+
 /// What was written although its commit failed to say so is written again with the same id.
 const ONCE: &str = " ON CONFLICT (id) DO NOTHING";
 
@@ -404,22 +427,23 @@ pub(crate) fn recorded(state: DeliveryState, owner: &str, value: impl Fn(&'stati
 }
 
 /// Which delivery may change: the one that this start owns and that is still pending.
-fn mine(owner: i64, id: &str) -> String {
+fn mine(owner: &str, id: &str) -> String {
     format!(
         "WHERE fanfare_deliveries.id = {id} AND fanfare_deliveries.state = 0 AND fanfare_deliveries.owner = {owner}"
     )
 }
 
-/// The UPDATE for one outcome, for SQLite.
-fn record_one(state: DeliveryState, owner: i64) -> String {
+/// The UPDATE for one outcome, for SQLite; the owner is the last value.
+fn record_one(state: DeliveryState) -> String {
     let value = |name| place_in(&tables::OUTCOME, name);
-    format!("{} {}", recorded(state, "NULL", value), mine(owner, &value("id")))
+    let owner = format!("?{}", tables::OUTCOME.0.len() + 1);
+    format!("{} {}", recorded(state, "NULL", value), mine(&owner, &value("id")))
 }
 
 /// The UPDATE for many outcomes, for PostgreSQL; it moves the counters by as many as it changes.
 fn record(owner: i64, state: DeliveryState, rows: impl ExactSizeIterator<Item = [Value; 9]>) -> Statement {
     let set = recorded(state, "NULL", |name| format!("v.{name}"));
-    let update = format!("{set} FROM v {}", mine(owner, "v.id"));
+    let update = format!("{set} FROM v {}", mine(&owner.to_string(), "v.id"));
     if state == DeliveryState::Pending {
         return tables::OUTCOME.with(rows, &update);
     }

@@ -4,7 +4,10 @@
 //! read from the delivery itself, so only what was delivered ever counts, whatever way it took there, and
 //! recording an outcome costs nothing more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, FromQueryResult, Statement, TransactionTrait, Value};
 use sha2::{Digest, Sha256};
@@ -168,6 +171,9 @@ const TOLD: Columns<5> = Columns([
 const TELL: &str = " ON CONFLICT (condition, target) DO UPDATE SET \
      delivery_id = excluded.delivery_id, told_at = excluded.told_at, seen_at = excluded.seen_at";
 
+/// The same for one row, for SQLite.
+static TELL_ONE: LazyLock<String> = LazyLock::new(|| TOLD.insert_one("fanfare_told", TELL));
+
 /// What becomes of conditions in one transaction.
 #[derive(Debug, Default)]
 pub(crate) struct ConditionChanges {
@@ -195,7 +201,7 @@ impl ConditionChanges {
     /// Writes it over the connection of this thread. Ends go before whatever began anew.
     pub(crate) fn run_here(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
         tx.each(END_ONE, self.ended.into_iter().map(|id| [id.value()]))?;
-        tx.each(&TOLD.insert_one("fanfare_told", TELL), self.told.into_iter().map(told))?;
+        tx.each(&TELL_ONE, self.told.into_iter().map(told))?;
         Ok(())
     }
 

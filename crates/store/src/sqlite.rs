@@ -80,6 +80,10 @@ impl Transaction<'_> {
         sql: &str,
         rows: impl Iterator<Item = [Value; N]>,
     ) -> Result<u64, StoreError> {
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return Ok(0);
+        }
         let mut statement = self.0.prepare_cached(sql)?;
         let mut changed = 0;
         for row in rows {

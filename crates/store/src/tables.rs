@@ -147,6 +147,12 @@ pub(crate) fn outcome(row: Attempted) -> [Value; 9] {
     ]
 }
 
+/// The same, and whose the delivery must be.
+pub(crate) fn outcome_for(row: Attempted, owner: i64) -> [Value; 10] {
+    let [id, counts, due_at, at, duration_ms, status, outcome, detail, possibly_duplicate] = outcome(row);
+    [id, counts, due_at, at, duration_ms, status, outcome, detail, possibly_duplicate, owner.into()]
+}
+
 pub(crate) const KEY: Columns<5> =
     Columns([("scope", "text"), ("key", "text"), ("body_hash", "bytea"), ("answer", "text"), ("created_at", "bigint")]);
 
