@@ -95,8 +95,8 @@ impl Writer {
         now: Timestamp,
     ) -> (Commit, Births) {
         let snapshot = self.current.get();
-        let mut births = Births::default();
-        let mut commit = Commit::default();
+        let mut births = Births { answers: Vec::with_capacity(accepts.len()), ..Births::default() };
+        let mut commit = Commit::with_capacity(accepts.len());
         for accept in accepts {
             if let Some(repeat) = accept.key.as_ref().and_then(|key| repeat(key, &known)) {
                 births.answers.push((accept.answer, repeat));
@@ -164,9 +164,9 @@ impl Writer {
             self.wake(channel, follow::next_look(now.as_millisecond()), now.as_millisecond());
         }
         let snapshot = self.current.get();
+        let kind = |channel| snapshot.channels.entry(channel).map_or("", |entry| entry.info.kind.as_str());
+        self.outside.meters.attempted(outcomes.iter().map(|done| (done, kind(done.channel_id))));
         for done in outcomes {
-            let kind = snapshot.channels.entry(done.channel_id).map_or("", |entry| entry.info.kind.as_str());
-            self.outside.meters.attempted(done, kind);
             match done.attempted.next {
                 Next::Again(at) => self.wake(done.channel_id, at, now.as_millisecond()),
                 _ => self.ended(done, now),
