@@ -144,7 +144,8 @@ fn client(guard: &Arc<Guard>, tls: &rustls::ClientConfig, limits: &Limits) -> Re
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)
-        .retry(reqwest::retry::never())
+        // Without the limit, every request would be copied for a repeat that never comes.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .dns_resolver(Resolver::new(Arc::clone(guard)))
         .tls_backend_preconfigured(tls.clone())
         .connect_timeout(limits.connect)
