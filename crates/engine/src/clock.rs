@@ -2,11 +2,11 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::atomic::{AtomicI64, Ordering},
     time::{Duration, Instant},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// From when on the clock counts as set, and not only as inexact.
 pub(crate) const LEAP: Duration = Duration::from_secs(5 * 60);
@@ -40,28 +40,40 @@ impl Clock for SystemClock {
 #[derive(Debug)]
 pub struct SteadyClock<C> {
     behind: C,
-    /// The latest time that both agreed on.
-    agreed: Mutex<(Timestamp, Instant)>,
+    began: Instant,
+    /// When that was by the clock behind, as both have agreed since, in microseconds since 1970. One number, written
+    /// rarely: every thread asks for the time, several times for an event.
+    agreed: AtomicI64,
 }
+
+/// By how much the clocks may differ before they agree anew, in microseconds.
+const DRIFT: u64 = 1_000;
 
 impl<C: Clock> SteadyClock<C> {
     /// A steady clock that begins at the time of this one.
     pub fn new(behind: C) -> Self {
-        let agreed = Mutex::new((behind.now(), Instant::now()));
-        Self { behind, agreed }
+        let agreed = AtomicI64::new(behind.now().as_microsecond());
+        Self { behind, began: Instant::now(), agreed }
+    }
+
+    /// The time by the clock behind this one, and when this one began by it, in microseconds since 1970.
+    fn ask(&self) -> (Timestamp, i64) {
+        let now = self.behind.now();
+        let passed = i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        (now, now.as_microsecond().saturating_sub(passed))
     }
 
     /// The time that is told, and by how much the clock behind it is ahead, in milliseconds, if it was set.
     fn look(&self) -> (Timestamp, Option<i64>) {
-        let mut agreed = self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, instant) = (self.behind.now(), Instant::now());
-        let passed = SignedDuration::try_from(instant.saturating_duration_since(agreed.1)).unwrap_or_default();
-        let steady = agreed.0.checked_add(passed).unwrap_or(now);
-        let ahead = now.as_millisecond().saturating_sub(steady.as_millisecond());
-        if u128::from(ahead.unsigned_abs()) > LEAP.as_millis() {
-            return (steady, Some(ahead));
+        let ((now, began), agreed) = (self.ask(), self.agreed.load(Ordering::Relaxed));
+        let ahead = began.saturating_sub(agreed);
+        if u128::from(ahead.unsigned_abs()) > LEAP.as_micros() {
+            let steady = Timestamp::from_microsecond(now.as_microsecond().saturating_sub(ahead));
+            return (steady.unwrap_or(now), Some(ahead / 1_000));
         }
-        *agreed = (now, instant);
+        if ahead.unsigned_abs() > DRIFT {
+            self.agreed.store(began, Ordering::Relaxed);
+        }
         (now, None)
     }
 }
@@ -76,7 +88,7 @@ impl<C: Clock> Clock for SteadyClock<C> {
     }
 
     fn follow(&self) {
-        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = (self.behind.now(), Instant::now());
+        self.agreed.store(self.ask().1, Ordering::Relaxed);
     }
 }
 
@@ -98,8 +110,6 @@ impl Random for SystemRandom {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
     use super::*;
 
     /// A clock that stands still and can be set.
