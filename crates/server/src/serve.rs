@@ -40,6 +40,8 @@ pub async fn serve(
     // An answer's head and body are a few hundred bytes: copied together and written as one piece, they cost less than
     // as a list of pieces.
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).writev(false);
+    // Who has said all that it has to say may still read the answer, as a script does that pipes a request through `nc`.
+    http.half_close(true);
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {

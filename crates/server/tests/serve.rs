@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -58,6 +58,21 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 const EVENT: &str = r#"{"type": "system_error", "data": {"component": "c", "error": "e"}}"#;
+
+#[tokio::test]
+async fn who_has_said_all_still_gets_the_answer() {
+    let Served { address, stop, served, _api } = serve().await;
+    let text = aside(move || {
+        let mut stream = connect(address);
+        stream.write_all(format!("{}{EVENT}", head(EVENT.len(), "Connection: close\r\n")).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        answer(stream)
+    })
+    .await;
+    assert!(text.starts_with("HTTP/1.1 202"), "{text:?}");
+    stop.send(()).unwrap();
+    served.await.unwrap().unwrap();
+}
 
 #[tokio::test]
 async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
