@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,10 @@ use fanfare_core::ChannelId;
 use fanfare_store::{Attempted, LaneRow, Next};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 use super::{
@@ -93,8 +97,13 @@ impl LaneTask {
     }
 
     pub(super) async fn run(mut self, mut told: mpsc::UnboundedReceiver<ToLane>) {
+        let mut alarm = pin!(sleep(Duration::ZERO));
         loop {
-            let sleep = self.work();
+            let wake = Instant::now() + self.work();
+            // Waking too early does no harm, and takes less than setting an alarm every time.
+            if alarm.is_elapsed() || wake < alarm.deadline() {
+                alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 biased;
                 Some(tried) = self.in_flight.next() => {
@@ -114,7 +123,7 @@ impl LaneTask {
                     // The channel has been deleted. What is under way may still arrive, and is told of.
                     None => return drop(self.finish().await),
                 },
-                () = tokio::time::sleep(sleep) => {}
+                () = &mut alarm => {}
             }
         }
     }
