@@ -83,18 +83,29 @@ const WORDS: usize = 500;
 
 /// The status with its standard phrase, then the service's own words.
 fn describe(status: StatusCode, words: &str) -> String {
-    let words = one_line(words);
-    let status = status_line(status);
-    if words.is_empty() { status } else { format!("{status}: {words}") }
+    let mut detail = status_line(status);
+    let end = detail.len();
+    detail.push_str(": ");
+    push_line(&mut detail, words);
+    if detail.len() == end + 2 {
+        detail.truncate(end);
+    }
+    detail
 }
 
 /// A service's own words as one line, without control characters, cut after 500 characters.
 pub fn one_line(text: &str) -> String {
     let mut line = String::new();
+    push_line(&mut line, text);
+    line
+}
+
+fn push_line(line: &mut String, text: &str) {
+    let begin = line.len();
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let mut left = WORDS;
     for word in words {
-        if !line.is_empty() {
+        if line.len() > begin {
             line.push(' ');
         }
         let length = word.chars().count();
@@ -105,15 +116,17 @@ pub fn one_line(text: &str) -> String {
         line.push_str(word);
         left = left.saturating_sub(length + 1);
     }
-    line
 }
 
 /// A status with its standard phrase, as every detail begins: `429 Too Many Requests`.
 pub fn status_line(status: StatusCode) -> String {
-    match status.canonical_reason() {
-        Some(phrase) => format!("{} {phrase}", status.as_u16()),
-        None => status.as_u16().to_string(),
+    let mut line = String::with_capacity(64);
+    line.push_str(status.as_str());
+    if let Some(phrase) = status.canonical_reason() {
+        line.push(' ');
+        line.push_str(phrase);
     }
+    line
 }
 
 /// Reads a `Retry-After` value (RFC 9110, section 10.2.3): whole seconds, or an HTTP date, of which the

@@ -175,5 +175,10 @@ pub(crate) fn event_document(event: &Event, own: bool, wording_error: Option<&st
 
 /// JSON of a type that always has one.
 pub(crate) fn document<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    // Longer than most are; starting there saves the growing.
+    let mut text = Vec::with_capacity(512);
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
 }

@@ -27,6 +27,9 @@ pub(crate) enum Text {
     Template(Template),
 }
 
+/// How long most texts are, in bytes; starting there saves the growing.
+const MOST_ARE: usize = 64;
+
 /// A piece of a [`Text::Parts`].
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
@@ -55,7 +58,7 @@ impl Text {
         match self {
             Self::Fixed(text) => Ok(text.clone()),
             Self::Parts(parts) => {
-                let mut out = String::new();
+                let mut out = String::with_capacity(MOST_ARE);
                 let stopped = parts.iter().try_for_each(|part| match part {
                     Part::Literal(text) => facts.budget.write(text, &mut out),
                     Part::Datum(name, formatter) => {

@@ -147,9 +147,9 @@ const RESERVED: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
-    signature::ID,
-    signature::TIMESTAMP,
-    signature::SIGNATURE,
+    standardwebhooks::HEADER_WEBHOOK_ID,
+    standardwebhooks::HEADER_WEBHOOK_TIMESTAMP,
+    standardwebhooks::HEADER_WEBHOOK_SIGNATURE,
 ];
 
 /// How many headers there may be: servers take a hundred lines at the most, and the client has some of its own.

@@ -1,13 +1,14 @@
 //! Signatures as Standard Webhooks 1.0 describes them.
 
+use http::HeaderName;
 use standardwebhooks::Webhook as Signer;
 
 /// The header with the message's id, which receivers recognise repeats by.
-pub(crate) const ID: &str = standardwebhooks::HEADER_WEBHOOK_ID;
+pub(crate) static ID: HeaderName = HeaderName::from_static(standardwebhooks::HEADER_WEBHOOK_ID);
 /// The header with the second of this attempt.
-pub(crate) const TIMESTAMP: &str = standardwebhooks::HEADER_WEBHOOK_TIMESTAMP;
+pub(crate) static TIMESTAMP: HeaderName = HeaderName::from_static(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP);
 /// The header with one signature for each secret.
-pub(crate) const SIGNATURE: &str = standardwebhooks::HEADER_WEBHOOK_SIGNATURE;
+pub(crate) static SIGNATURE: HeaderName = HeaderName::from_static(standardwebhooks::HEADER_WEBHOOK_SIGNATURE);
 
 const PREFIX: &str = "whsec_";
 

@@ -7,7 +7,7 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, DeserializeOwned},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, map::Entry};
 
 /// Any JSON, but for objects that have a member twice: which one counts would be a guess.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,10 +43,14 @@ impl<'de> de::Visitor<'de> for MembersVisitor {
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
         let mut members = Map::new();
         while let Some((name, Strict(value))) = map.next_entry::<String, Strict>()? {
-            if members.contains_key(&name) {
-                return Err(de::Error::custom(format_args!("the member {name:?} stands here twice")));
+            match members.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(place) => {
+                    return Err(de::Error::custom(format_args!("the member {:?} stands here twice", place.key())));
+                }
             }
-            members.insert(name, value);
         }
         Ok(Members(members))
     }
