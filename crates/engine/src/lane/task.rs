@@ -97,12 +97,12 @@ impl LaneTask {
     }
 
     pub(super) async fn run(mut self, mut told: mpsc::UnboundedReceiver<ToLane>) {
-        let mut alarm = pin!(sleep(Duration::ZERO));
+        let mut timer = pin!(sleep(Duration::ZERO));
         loop {
             let wake = Instant::now() + self.work();
-            // Waking too early does no harm, and takes less than setting an alarm every time.
-            if alarm.is_elapsed() || wake < alarm.deadline() {
-                alarm.as_mut().reset(wake);
+            // Waking too early does no harm, and takes less than setting a timer every time.
+            if timer.is_elapsed() || wake < timer.deadline() {
+                timer.as_mut().reset(wake);
             }
             tokio::select! {
                 biased;
@@ -123,7 +123,7 @@ impl LaneTask {
                     // The channel has been deleted. What is under way may still arrive, and is told of.
                     None => return drop(self.finish().await),
                 },
-                () = &mut alarm => {}
+                () = &mut timer => {}
             }
         }
     }
