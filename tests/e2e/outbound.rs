@@ -1,7 +1,5 @@
 //! What the server can be made to connect to, and who decides.
 
-use std::{fs, process::Command};
-
 use fanfare_testkit::{Answer, Receiver, Spelled, Trap, spellings};
 use fanfare_tests::{PATIENCE, Server};
 use http::Method;
@@ -101,13 +99,7 @@ async fn every_kind_with_an_address_of_its_own_is_guarded() {
 #[tokio::test]
 async fn a_name_that_changes_its_address_is_judged_each_time() {
     let mut server = Server::prepare(&[("FANFARE_ALLOW_NETWORKS", "127.0.0.2/32")]);
-    let library = server.place().join("rebind.so");
-    let source = server.place().join("rebind.c");
-    fs::write(&source, include_str!("rebind.c")).unwrap();
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
-    assert!(compiler.status().unwrap().success());
-    server.set("LD_PRELOAD", library.to_str().unwrap());
+    server.preload(include_str!("rebind.c"));
     server.restart().await;
 
     let allowed = Trap::on("127.0.0.2:0");

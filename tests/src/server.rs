@@ -81,6 +81,19 @@ impl Server {
         self.variables.retain(|(known, _)| known != name);
     }
 
+    /// Compiles this source in C and loads it before the C library from the next start on.
+    ///
+    /// # Panics
+    /// When there is no C compiler, or it does not take the source.
+    pub fn preload(&mut self, source: &str) {
+        let (file, library) = (self.place().join("preloaded.c"), self.place().join("preloaded.so"));
+        fs::write(&file, source).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&file).arg("-ldl");
+        assert!(compiler.status().unwrap().success());
+        self.set("LD_PRELOAD", library.to_str().unwrap());
+    }
+
     /// Starts the process on the same data directory; does not wait until it is ready.
     ///
     /// # Panics
