@@ -4,9 +4,8 @@ use std::{
     collections::HashSet,
     fs,
     path::PathBuf,
-    process::Command,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fanfare_testkit::{Answer, Receiver};
@@ -14,7 +13,7 @@ use fanfare_tests::{PATIENCE, Server, database, rows, snapshot, until};
 
 use crate::{
     harness::{Database, ms, no_panic, only_channel, ready_is, settled, short_or_long, tell},
-    load::{Load, Told, event, post},
+    load::{Load, Told, accepted_again, event, post},
 };
 
 const COUNT: &str = "SELECT count(*) FROM fanfare_events";
@@ -26,14 +25,9 @@ impl Disk {
     /// A server on SQLite whose disk does as it is told.
     async fn server(engine: &str) -> (Server, Self) {
         let mut server = Database::Sqlite.server(engine);
-        let (source, library) = (server.place().join("disk.c"), server.place().join("disk.so"));
-        fs::write(&source, include_str!("disk.c")).unwrap();
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
-        assert!(compiler.status().unwrap().success());
+        server.preload(include_str!("disk.c"));
         let disk = Self(server.place().join("disk"));
         fs::create_dir_all(disk.kept()).unwrap();
-        server.set("LD_PRELOAD", library.to_str().unwrap());
         server.set("DISK", disk.0.to_str().unwrap());
         server.restart().await;
         (server, disk)
@@ -49,6 +43,12 @@ impl Disk {
 
     fn end(&self, what: &str) {
         fs::remove_file(self.0.join(what)).unwrap();
+    }
+
+    /// How much of the database itself is on the disk for certain; it grows when the log is merged into it.
+    fn merged(&self, server: &Server) -> u64 {
+        let file = database(&server.data_dir());
+        fs::metadata(self.kept().join(file.file_name().unwrap())).map_or(0, |kept| kept.len())
     }
 
     /// After the end of a process: makes of its files what the disk had of them for certain.
@@ -125,12 +125,7 @@ async fn a_disk_that_fails_and_works_again() {
     ready_is(api, false, PATIENCE).await;
     disk.end("fail");
 
-    let works = Instant::now();
-    until("acceptance after the disk works", PATIENCE, async || {
-        (post(api, &event("after"), &told).await == Some(202)).then_some(())
-    })
-    .await;
-    let again = works.elapsed();
+    let again = accepted_again(api, &told, PATIENCE).await;
     ready_is(api, true, PATIENCE).await;
     let metrics = until("the end of what was kept though refused", PATIENCE, async || {
         let metrics = settled(api).await;
@@ -161,13 +156,19 @@ async fn power_that_fails_loses_nothing() {
     let receiver = Receiver::start().await;
     only_channel(server.api(), receiver.url("/")).await;
     let mut all = Told::default();
-    let mut gone = 0;
+    let (mut gone, mut merges) = (0, 0);
     for failure in 0..failures {
         let load = Load::start(server.api(), 8, Duration::ZERO);
-        let enough = 40 + 37 * (failure % 5);
-        until("load", PATIENCE, async || (load.told().accepted.len() > enough).then_some(())).await;
+        // Of every five, one comes right after the log has been merged.
+        let (enough, merged) = (40 + 37 * (failure % 5), disk.merged(&server));
+        let is_time = || {
+            let accepted = load.told().accepted.len();
+            accepted > enough && (failure % 5 < 4 || disk.merged(&server) > merged)
+        };
+        until("load", PATIENCE, async || is_time().then_some(())).await;
         server.kill9().await;
         let told = load.stop().await;
+        merges += usize::from(disk.merged(&server) > merged);
         let written = events(&server);
         disk.lose_power(&server);
         gone += written - events(&server);
@@ -181,13 +182,14 @@ async fn power_that_fails_loses_nothing() {
     let there: HashSet<_> = there.into_iter().flatten().collect();
     let lost = all.accepted.iter().filter(|(id, _)| !there.contains(&id.replace('-', ""))).count();
     assert_eq!(lost, 0, "were accepted and are not in the ledger");
+    assert!(merges > 0, "the log was never merged");
     let accepted = all.accepted.len();
     no_panic(&server);
     tell(
         "power failure under SQLite",
         "everything that was answered with 202 is on the disk; lost 0",
         &format!(
-            "failures {failures}, accepted {accepted}, lost 0, written and not surely on the disk {gone} (none \
+            "failures {failures}, after the log was merged {merges}, accepted {accepted}, lost 0, written and not surely on the disk {gone} (none \
              answered), twice {twice}"
         ),
     );

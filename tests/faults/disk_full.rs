@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Mutex,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fanfare_testkit::{Answer, Receiver};
@@ -14,7 +14,7 @@ use fanfare_tests::{Api, PATIENCE, Server, until};
 
 use crate::{
     harness::{Database, ms, no_panic, only_channel, ready_is, settled, short_or_long, tell},
-    load::{Told, event, post},
+    load::{Told, accepted_again, event, post},
 };
 
 const CRITERION: &str = "full: 503 or 507 in clear words, never 202 for what is not kept; accepts within 5 s of space \
@@ -111,12 +111,7 @@ async fn full_and_free_again(database: &Database, server: Server, disk: &SmallDi
     assert_eq!(told.lock().unwrap().accepted.len(), kept, "what was answered with 202, and nothing else, is kept");
 
     fs::remove_file(ballast).unwrap();
-    let freed = Instant::now();
-    until("acceptance after there is space", SOON, async || {
-        (post(api, &event("after"), &told).await == Some(202)).then_some(())
-    })
-    .await;
-    let again = freed.elapsed();
+    let again = accepted_again(api, &told, SOON).await;
     ready_is(api, true, SOON).await;
     let metrics = settled(api).await;
     let told = told.into_inner().unwrap();

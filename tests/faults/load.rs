@@ -10,7 +10,7 @@ use std::{
 };
 
 use fanfare_testkit::Receiver;
-use fanfare_tests::Api;
+use fanfare_tests::{Api, until};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
@@ -91,6 +91,14 @@ pub(crate) async fn post(api: &Api, event: &Value, told: &Mutex<Told>) -> Option
         told.refused.entry(reply.status).or_insert_with(|| (0, reply.json())).0 += 1;
     }
     Some(reply.status)
+}
+
+/// Posts until an event is accepted again, for as long as this at the most; says how long that took.
+pub(crate) async fn accepted_again(api: &Api, told: &Mutex<Told>, limit: Duration) -> Duration {
+    let began = Instant::now();
+    let accepted = async || (post(api, &event("after"), told).await == Some(202)).then_some(());
+    until("acceptance", limit, accepted).await;
+    began.elapsed()
 }
 
 impl Told {
